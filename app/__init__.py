@@ -1,0 +1,1 @@
+"""Limbeck: prompt-driven synthetic data for distilling a teacher into a student."""
