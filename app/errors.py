@@ -87,7 +87,9 @@ class Invalid(AppError):
     title = "The request is not valid"
 
     @classmethod
-    def at(cls, field: str, problem: str, value: Any = None, *, hint: str | None = None) -> "Invalid":
+    def at(
+        cls, field: str, problem: str, value: Any = None, *, hint: str | None = None
+    ) -> "Invalid":
         """The common case: one field is wrong."""
         return cls(
             "request.invalid",

@@ -1,0 +1,87 @@
+"""The database: the engine, the base of all tables, and the only commit."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, MetaData, Text, func, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+    metadata = metadata
+    type_annotation_map = {
+        UUID: postgresql.UUID(as_uuid=True),
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        int: BigInteger(),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[Any]: JSONB(none_as_null=True),
+        list[str]: JSONB(none_as_null=True),
+    }
+
+
+def new_id() -> Mapped[UUID]:
+    """A primary key made by Postgres: time-ordered, so that pages follow creation."""
+    return mapped_column(primary_key=True, init=False, server_default=text("limbeck_uuid7()"))
+
+
+def now() -> Mapped[datetime]:
+    """When the row was made, by the database's clock."""
+    return mapped_column(init=False, server_default=func.now())
+
+
+class Database:
+    """An engine and the sessions on it. Made by `main` and `cli`, handed to everyone else."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        self.engine: AsyncEngine = create_async_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=30,
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": "limbeck",
+                # A vanished database is noticed within half a minute, not after the TCP default.
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 30_000,
+                # A frozen client must not hold row locks for ever.
+                "options": "-c idle_in_transaction_session_timeout=60s -c timezone=utc",
+            },
+        )
+
+    @property
+    def libpq_url(self) -> str:
+        """The same address for tools that speak libpq: procrastinate, pg_dump."""
+        return make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: commits when the block ends, rolls back when it raises."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()

@@ -1,0 +1,61 @@
+"""The API, assembled."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app.db import Database
+from app.errors import Unavailable
+from app.settings import Settings
+from app.web import health, problems
+
+ABOUT = """
+Synthetic data from a teacher, for training a student: templates and few-shot sets are rendered
+over seed rows, sent to a teacher, parsed, filtered and deduplicated into a corpus, and published
+as immutable dataset versions.
+"""
+
+
+def routers() -> list[APIRouter]:
+    return [health.router]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings. Raises `Unavailable` where no database is named."""
+    if settings.database_url is None:
+        raise Unavailable(
+            "database.none",
+            "no database: set LIMBECK_DATABASE_URL, or run `limbeck up`, which brings its own",
+        )
+    url = settings.database_url
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.database = Database(url)
+        try:
+            yield
+        finally:
+            await app.state.database.close()
+
+    app: FastAPI = FastAPIOffline(
+        title="Limbeck",
+        version="0.1.0",
+        description=ABOUT,
+        lifespan=lifespan,
+        redoc_url=None,
+        responses={422: PROBLEM_ANSWER, 401: PROBLEM_ANSWER, 503: PROBLEM_ANSWER},
+    )
+    app.state.settings = settings
+    problems.install(app)
+    for router in routers():
+        app.include_router(router)
+    return app
+
+
+PROBLEM_ANSWER: dict[str, Any] = {
+    "description": "What is wrong, and what would be right",
+    "content": {problems.MEDIA_TYPE: {"schema": problems.Problem.model_json_schema()}},
+}

@@ -1,0 +1,47 @@
+"""Bring a database to the schema of this version."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+
+from app.errors import Unavailable
+
+OLDEST_POSTGRES = 16
+_LOCK = 0x11_B3_C4
+"""Two migrations at once wait for one another on this advisory lock."""
+
+
+def scripts() -> Path:
+    """The revisions: beside the package in a checkout, inside it when installed."""
+    packaged = Path(__file__).parent / "_migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "migrations"
+
+
+def config(connection: Connection) -> Config:
+    made = Config(attributes={"connection": connection})
+    made.set_main_option("script_location", str(scripts()))
+    return made
+
+
+def upgrade(url: str) -> None:
+    """Apply every revision that `url` lacks. Raises `Unavailable` for too old a Postgres."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            version = int((connection.dialect.server_version_info or (0,))[0])
+            if version < OLDEST_POSTGRES:
+                raise Unavailable(
+                    "database.too_old",
+                    f"PostgreSQL {version} is too old: {OLDEST_POSTGRES} or later is needed",
+                )
+            connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+            connection.commit()
+            command.upgrade(config(connection), "head")
+            connection.commit()
+            connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
+            connection.commit()
+    finally:
+        engine.dispose()

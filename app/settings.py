@@ -1,0 +1,89 @@
+"""Every setting, from the environment (`LIMBECK_…`) or `.env`. Only `main` and `cli` read it."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="LIMBECK_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    database_url: str | None = None
+    """Any PostgreSQL of version 16 or later, as `postgresql://user:password@host:port/database`.
+    Without it, `limbeck up` runs an embedded one."""
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("limbeck"))
+    """Where files live: published datasets, the embedded database, the local teacher. The API and
+    the workers of one installation share it."""
+
+    url: str = "http://127.0.0.1:8000"
+    """Where the commands find the API."""
+
+    host: str = "127.0.0.1"
+    """The address the API listens on."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """The port the API listens on; 0 takes a free one."""
+
+    local_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = [
+        IPv4Network("127.0.0.0/8"),
+        IPv6Network("::1/128"),
+    ]
+    """Callers from these networks are the local admin; everybody else is refused. Separated by
+    commas."""
+
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"]
+    )
+    """Host names the API answers to: a page of another site cannot reach it by pointing its own
+    name here. Separated by commas; `*` allows all."""
+
+    teacher_url: str | None = None
+    """An OpenAI-compatible server for `limbeck up` and `limbeck demo` to use instead of a local
+    teacher, such as `http://gpu-box:8000/v1`."""
+
+    teacher_model: str | None = None
+    """The model to ask that server for, or for a local vLLM on a GPU to serve."""
+
+    teacher_api_key: str | None = None
+    """A reference to the teacher's key: `env:NAME` or `file:PATH`, never the key itself."""
+
+    max_body_bytes: int = Field(default=1 * MIB, ge=1024)
+    """The largest request body, but for uploads."""
+
+    max_upload_bytes: int = Field(default=256 * MIB, ge=1024)
+    """The largest upload of a seed dataset."""
+
+    max_reply_bytes: int = Field(default=1 * MIB, ge=1024)
+    """The largest reply read from a teacher for one sample; a longer one is cut off and its sample
+    rejected as `finish.oversize`."""
+
+    teacher_deadline_seconds: float = Field(default=1800, gt=0)
+    """How long one call to a teacher may take in all."""
+
+    worker_concurrency: int = Field(default=4, ge=1, le=64)
+    """Chunks that one worker process runs at a time."""
+
+    lease_seconds: float = Field(default=30, gt=1)
+    """How long a worker that shows no sign of life keeps its chunks."""
+
+    grace_seconds: float = Field(default=20, ge=0)
+    """How long a worker that was told to stop may finish what it is doing."""
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is coloured lines on a terminal, JSON lines elsewhere."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("local_networks", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

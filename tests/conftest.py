@@ -1,0 +1,86 @@
+"""What tests stand on: a real Postgres, a fresh database each, the application that ships."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.engine import make_url
+
+from app import migrate
+from app.db import Database
+from app.local import postgres
+from app.main import create_app
+from app.settings import Settings
+
+TEMPLATE = "limbeck_template"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Postgres that holds a migrated template database."""
+    given = os.environ.get("LIMBECK_TEST_DATABASE_URL")
+    running = None if given else postgres.start(tmp_path_factory.mktemp("pg") / "data")
+    url = given or (running.url if running else "")
+    try:
+        _recreate(url, TEMPLATE)
+        migrate.upgrade(_named(url, TEMPLATE))
+        yield url
+    finally:
+        if running:
+            running.stop()
+
+
+def _named(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _recreate(url: str, name: str, template: str = "template0") -> None:
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+
+
+@pytest.fixture
+def database_url(cluster: str) -> Iterator[str]:
+    """A fresh, migrated database of this test's own, removed afterwards."""
+    name = f"t_{uuid4().hex[:12]}"
+    _recreate(cluster, name, TEMPLATE)
+    yield _named(cluster, name)
+    with psycopg.connect(cluster, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(database_url=database_url, data_dir=tmp_path / "data", _env_file=None)
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, its start-up and shutdown included."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The application that ships, over ASGI, on this test's own database."""
+    async with running(create_app(settings)) as client:
+        yield client
