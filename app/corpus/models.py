@@ -1,0 +1,98 @@
+"""A corpus: everything ever made for it, kept or not, and why."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, new_id, now
+
+
+class Corpus(Base):
+    __tablename__ = "corpus"
+    __table_args__ = (UniqueConstraint("namespace", "name"),)
+
+    id: Mapped[UUID] = new_id()
+    namespace: Mapped[str]
+    name: Mapped[str]
+    columns: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """JSON type by field; set by the first job, and every later job must agree."""
+    dedup_on: Mapped[list[str] | None] = mapped_column(default=None)
+    """The fields by which records must differ; null is all of them."""
+    created_at: Mapped[datetime] = now()
+
+
+class StoredCompletion(Base):
+    """A teacher's reply as it came, kept before anything is made of it."""
+
+    __tablename__ = "completion"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(primary_key=True)
+    sample: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    """UTF-8 with surrogates passed through: whatever the teacher said comes back as it was."""
+    reasoning: Mapped[bytes | None] = mapped_column(LargeBinary)
+    finish_reason: Mapped[str]
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    cached_tokens: Mapped[int]
+    size: Mapped[int]
+    fingerprint: Mapped[str | None]
+    model: Mapped[str | None]
+    logprobs: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The teacher's `logprobs.content` as JSON bytes; tokens may be half a character."""
+    prompt_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    inputs: Mapped[dict[str, Any]]
+    """The seed row as it was rendered."""
+    seed_position: Mapped[int | None]
+    created_at: Mapped[datetime] = now()
+
+
+class StoredRecord(Base):
+    __tablename__ = "record"
+    __table_args__ = (
+        # What makes exact duplicates impossible, whatever runs at once.
+        UniqueConstraint("corpus_id", "digest"),
+        UniqueConstraint("job_id", "item", "sample"),
+        Index(None, "corpus_id", "id"),
+        Index(None, "job_id", "id"),
+    )
+
+    id: Mapped[UUID] = new_id()
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
+    job_id: Mapped[UUID]
+    item: Mapped[int]
+    sample: Mapped[int] = mapped_column(SmallInteger)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    fields: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = now()
+
+
+class StoredReject(Base):
+    __tablename__ = "reject"
+    __table_args__ = (
+        UniqueConstraint("job_id", "item", "sample"),
+        Index(None, "job_id", "reason", "id"),
+        Index(None, "corpus_id", "id"),
+    )
+
+    id: Mapped[UUID] = new_id()
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
+    job_id: Mapped[UUID]
+    item: Mapped[int]
+    sample: Mapped[int] = mapped_column(SmallInteger)
+    reason: Mapped[str]
+    revision: Mapped[int]
+    value: Mapped[Any] = mapped_column(JSONB(none_as_null=True))
+    threshold: Mapped[Any] = mapped_column(JSONB(none_as_null=True))
+    detail: Mapped[str | None]
+    duplicate_of: Mapped[UUID | None]
+    """The record that was there first."""
+    fields: Mapped[dict[str, Any] | None]
+    """What was parsed, where it got so far."""
+    created_at: Mapped[datetime] = now()

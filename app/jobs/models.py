@@ -1,0 +1,112 @@
+"""The ledger: jobs, the chunks they are worked in, and what became of every sample.
+
+At every moment, for every job: planned = accepted + rejected + failed + cancelled + open.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, new_id, now
+
+
+class Job(Base):
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('queued', 'running', 'cancelling', 'finished', 'failed', 'cancelled')",
+            name="state",
+        ),
+        Index(
+            "ix_job_live",
+            "teacher_id",
+            "priority",
+            postgresql_where=text("state IN ('queued', 'running', 'cancelling')"),
+        ),
+        Index(None, "namespace", "id"),
+    )
+
+    id: Mapped[UUID] = new_id()
+    namespace: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    """The resolved job document: every "latest" pinned, every default written out."""
+    digest: Mapped[str]
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
+    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("teacher.id"), index=True)
+    template_version_id: Mapped[UUID] = mapped_column(ForeignKey("template_version.id"), index=True)
+    few_shot_version_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("few_shot_version.id"), index=True
+    )
+    seed_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("seed_version.id"), index=True)
+    num_records: Mapped[int]
+    max_candidates: Mapped[int]
+    samples_per_item: Mapped[int]
+    priority: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(default="queued")
+    reason: Mapped[str | None] = mapped_column(default=None)
+    """Why it ended as it did, in a sentence."""
+    published: Mapped[str | None] = mapped_column(default=None)
+    """The dataset version that its `publish` made, or why it could not."""
+    created_at: Mapped[datetime] = now()
+    started_at: Mapped[datetime | None] = mapped_column(default=None)
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Chunk(Base):
+    """A run of consecutive items; what one worker holds at a time."""
+
+    __tablename__ = "chunk"
+    __table_args__ = (
+        UniqueConstraint("job_id", "seq"),
+        CheckConstraint("state IN ('ready', 'running', 'done')", name="state"),
+        CheckConstraint("accepted + rejected + failed + cancelled <= samples", name="adds_up"),
+        Index("ix_chunk_ready", "job_id", "seq", postgresql_where=text("state = 'ready'")),
+        Index("ix_chunk_running", "lease_until", postgresql_where=text("state = 'running'")),
+    )
+
+    id: Mapped[UUID] = new_id()
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"))
+    seq: Mapped[int]
+    first_item: Mapped[int]
+    items: Mapped[int]
+    samples: Mapped[int]
+    """`items` times the job's `samples_per_item`."""
+    state: Mapped[str] = mapped_column(server_default="ready")
+    epoch: Mapped[int] = mapped_column(server_default="0")
+    """Raised by every claim; a holder of an older one can commit nothing."""
+    holder: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    losses: Mapped[int] = mapped_column(server_default="0")
+    """Leases lost since the chunk last got on."""
+    accepted: Mapped[int] = mapped_column(server_default="0")
+    rejected: Mapped[int] = mapped_column(server_default="0")
+    failed: Mapped[int] = mapped_column(server_default="0")
+    cancelled: Mapped[int] = mapped_column(server_default="0")
+    reasons: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """How many samples were rejected or failed for each reason."""
+    prompt_tokens: Mapped[int] = mapped_column(server_default="0")
+    completion_tokens: Mapped[int] = mapped_column(server_default="0")
+    cached_tokens: Mapped[int] = mapped_column(server_default="0")
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Sample(Base):
+    """One sample's end; an open one has no row yet, a cancelled one never gets one."""
+
+    __tablename__ = "sample"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('accepted', 'rejected', 'failed')", name="outcome"),
+    )
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(primary_key=True)
+    sample: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    outcome: Mapped[str]
+    reason: Mapped[str | None]
+    detail: Mapped[str | None]
+    """For a failed one: what the teacher said."""
+    attempts: Mapped[int] = mapped_column(SmallInteger)
