@@ -24,7 +24,9 @@ metadata = MetaData(
 )
 
 
-class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+class Base(MappedAsDataclass, DeclarativeBase):
+    """Tables are mapped dataclasses; each says `kw_only=True` itself, which is not inherited."""
+
     metadata = metadata
     type_annotation_map = {
         UUID: postgresql.UUID(as_uuid=True),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base, new_id, now
 
 
-class Corpus(Base):
+class Corpus(Base, kw_only=True):
     __tablename__ = "corpus"
     __table_args__ = (UniqueConstraint("namespace", "name"),)
 
@@ -25,7 +25,7 @@ class Corpus(Base):
     created_at: Mapped[datetime] = now()
 
 
-class StoredCompletion(Base):
+class StoredCompletion(Base, kw_only=True):
     """A teacher's reply as it came, kept before anything is made of it."""
 
     __tablename__ = "completion"
@@ -53,7 +53,7 @@ class StoredCompletion(Base):
     created_at: Mapped[datetime] = now()
 
 
-class StoredRecord(Base):
+class StoredRecord(Base, kw_only=True):
     __tablename__ = "record"
     __table_args__ = (
         # What makes exact duplicates impossible, whatever runs at once.
@@ -73,7 +73,7 @@ class StoredRecord(Base):
     created_at: Mapped[datetime] = now()
 
 
-class StoredReject(Base):
+class StoredReject(Base, kw_only=True):
     __tablename__ = "reject"
     __table_args__ = (
         UniqueConstraint("job_id", "item", "sample"),

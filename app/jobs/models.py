@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base, new_id, now
 
 
-class Job(Base):
+class Job(Base, kw_only=True):
     __tablename__ = "job"
     __table_args__ = (
         CheckConstraint(
@@ -55,7 +55,7 @@ class Job(Base):
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
-class Chunk(Base):
+class Chunk(Base, kw_only=True):
     """A run of consecutive items; what one worker holds at a time."""
 
     __tablename__ = "chunk"
@@ -94,7 +94,7 @@ class Chunk(Base):
     ended_at: Mapped[datetime | None]
 
 
-class Sample(Base):
+class Sample(Base, kw_only=True):
     """One sample's end; an open one has no row yet, a cancelled one never gets one."""
 
     __tablename__ = "sample"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base, now
 
 
-class StoredAnswer(Base):
+class StoredAnswer(Base, kw_only=True):
     """The answer to the first request with an Idempotency-Key, replayed to its twins for a day."""
 
     __tablename__ = "stored_answer"

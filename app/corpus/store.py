@@ -1,0 +1,341 @@
+"""SQL of the corpus: replies, records and rejects, always many rows to a statement."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus.candidate import Candidate, Duplicate, Place, Rejected, Reply
+from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.curation.verdict import Verdict
+from app.errors import NotFound
+from app.names import Ref
+from app.teachers.completion import Completion
+
+
+async def get(session: AsyncSession, ref: Ref) -> Corpus:
+    found = await find(session, ref)
+    if found is None:
+        raise NotFound(
+            "corpus.not_found",
+            f"there is no corpus {ref.namespace}/{ref.name}",
+            hint="A job makes its corpus when it is submitted; GET /v1/corpora lists them.",
+        )
+    return found
+
+
+async def find(session: AsyncSession, ref: Ref) -> Corpus | None:
+    return await session.scalar(
+        select(Corpus).where(Corpus.namespace == ref.namespace, Corpus.name == ref.name)
+    )
+
+
+async def get_or_create(
+    session: AsyncSession, ref: Ref, dedup_on: Sequence[str] | None
+) -> tuple[Corpus, bool]:
+    """The corpus of that name, and whether this call made it. Two racing calls make one."""
+    made = (
+        insert(Corpus)
+        .values(
+            namespace=ref.namespace,
+            name=ref.name,
+            dedup_on=None if dedup_on is None else list(dedup_on),
+        )
+        .on_conflict_do_nothing()
+        .returning(Corpus.id)
+    )
+    new = await session.scalar(made)
+    return await get(session, ref), new is not None
+
+
+async def page(
+    session: AsyncSession, *, namespace: str | None, after: UUID | None, limit: int
+) -> Sequence[Corpus]:
+    query = select(Corpus).order_by(Corpus.id).limit(limit)
+    if namespace is not None:
+        query = query.where(Corpus.namespace == namespace)
+    if after is not None:
+        query = query.where(Corpus.id > after)
+    return (await session.scalars(query)).all()
+
+
+async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int]:
+    """Records and rejects in a corpus."""
+    records = select(func.count()).where(StoredRecord.corpus_id == corpus_id).scalar_subquery()
+    rejects = select(func.count()).where(StoredReject.corpus_id == corpus_id).scalar_subquery()
+    row = (await session.execute(select(records, rejects))).one()
+    return row[0], row[1]
+
+
+async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply]) -> None:
+    """Store replies before anything is made of them."""
+    if not replies:
+        return
+    done = [reply.completion for reply in replies]
+    await session.execute(
+        _KEEP,
+        {
+            **_places([reply.place for reply in replies]),
+            "corpus_id": corpus_id,
+            "content": [_bytes(c.content) for c in done],
+            "reasoning": [None if c.reasoning is None else _bytes(c.reasoning) for c in done],
+            "finish_reason": [c.finish_reason for c in done],
+            "prompt_tokens": [c.prompt_tokens for c in done],
+            "completion_tokens": [c.completion_tokens for c in done],
+            "cached_tokens": [c.cached_tokens for c in done],
+            "size": [c.size for c in done],
+            "fingerprint": [c.fingerprint for c in done],
+            "model": [c.model for c in done],
+            "logprobs": [None if c.logprobs is None else _lossless(c.logprobs) for c in done],
+            "prompt_digest": [reply.prompt_digest for reply in replies],
+            "inputs": [_json(reply.inputs) for reply in replies],
+            "seed_position": [reply.seed_position for reply in replies],
+        },
+    )
+
+
+_KEEP = text("""
+    INSERT INTO completion (
+        job_id, item, sample, corpus_id, content, reasoning, finish_reason, prompt_tokens,
+        completion_tokens, cached_tokens, size, fingerprint, model, logprobs, prompt_digest,
+        inputs, seed_position
+    )
+    SELECT job_id, item, sample, :corpus_id, content, reasoning, finish_reason, prompt_tokens,
+        completion_tokens, cached_tokens, size, fingerprint, model, logprobs, prompt_digest,
+        CAST(inputs AS jsonb), seed_position
+    FROM unnest(
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:content AS bytea[]), CAST(:reasoning AS bytea[]), CAST(:finish_reason AS text[]),
+        CAST(:prompt_tokens AS int8[]), CAST(:completion_tokens AS int8[]),
+        CAST(:cached_tokens AS int8[]), CAST(:size AS int8[]), CAST(:fingerprint AS text[]),
+        CAST(:model AS text[]), CAST(:logprobs AS bytea[]), CAST(:prompt_digest AS bytea[]),
+        CAST(:inputs AS text[]), CAST(:seed_position AS int8[])
+    ) AS t (
+        job_id, item, sample, content, reasoning, finish_reason, prompt_tokens, completion_tokens,
+        cached_tokens, size, fingerprint, model, logprobs, prompt_digest, inputs, seed_position
+    )
+""")
+
+
+async def unsettled(
+    session: AsyncSession, job_id: UUID, first_item: int, items: int
+) -> list[Reply]:
+    """Replies of these items that were stored and not yet settled: a crash fell between."""
+    rows = await session.execute(
+        _UNSETTLED, {"job_id": job_id, "first": first_item, "end": first_item + items}
+    )
+    return [_reply(row) for row in rows]
+
+
+# `sample` is the ledger of the jobs above; the corpus only needs to know which places are settled.
+_UNSETTLED = text("""
+    SELECT c.* FROM completion AS c
+    WHERE c.job_id = :job_id AND c.item >= :first AND c.item < :end
+      AND NOT EXISTS (
+          SELECT FROM sample AS s
+          WHERE s.job_id = c.job_id AND s.item = c.item AND s.sample = c.sample
+      )
+    ORDER BY c.item, c.sample
+""")
+
+
+def _reply(row: Row[Any]) -> Reply:
+    return Reply(
+        place=Place(row.job_id, row.item, row.sample),
+        completion=as_completion(row),
+        prompt_digest=row.prompt_digest,
+        inputs=row.inputs,
+        seed_position=row.seed_position,
+    )
+
+
+def as_completion(row: Row[Any] | StoredCompletion) -> Completion:
+    """A stored reply as the teacher client gave it."""
+    return Completion(
+        content=_text(row.content),
+        finish_reason=row.finish_reason,
+        reasoning=None if row.reasoning is None else _text(row.reasoning),
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        cached_tokens=row.cached_tokens,
+        fingerprint=row.fingerprint,
+        model=row.model,
+        logprobs=None if row.logprobs is None else json.loads(row.logprobs),
+        size=row.size,
+    )
+
+
+async def add(
+    session: AsyncSession, corpus_id: UUID, candidates: Sequence[Candidate]
+) -> list[Duplicate]:
+    """Insert what is new; answer the losers with their winners.
+
+    The unique index decides, so it holds whatever else commits meanwhile. Rows go in by digest,
+    so that two batches with the same texts wait for each other rather than deadlock.
+    """
+    if not candidates:
+        return []
+    rows = await session.execute(
+        _ADD,
+        {
+            **_places([c.place for c in candidates]),
+            "corpus_id": corpus_id,
+            "digests": [c.digest for c in candidates],
+            "fields": [_json(c.fields) for c in candidates],
+        },
+    )
+    added = {(row.item, row.sample) for row in rows}
+    losers = [c for c in candidates if (c.place.item, c.place.sample) not in added]
+    if not losers:
+        return []
+    winners = await session.execute(
+        select(StoredRecord.digest, StoredRecord.id).where(
+            StoredRecord.corpus_id == corpus_id,
+            StoredRecord.digest.in_([c.digest for c in losers]),
+        )
+    )
+    by_digest = {row.digest: row.id for row in winners}
+    return [Duplicate(c, by_digest[c.digest]) for c in losers]
+
+
+_ADD = text("""
+    INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
+    SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb)
+    FROM unnest(
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:digests AS bytea[]), CAST(:fields AS text[])
+    ) AS t (job_id, item, sample, digest, fields)
+    ORDER BY digest, item, sample
+    ON CONFLICT (corpus_id, digest) DO NOTHING
+    RETURNING item, sample
+""")
+
+
+async def reject(session: AsyncSession, corpus_id: UUID, rejects: Sequence[Rejected]) -> None:
+    """Keep what was refused, with why."""
+    if not rejects:
+        return
+    verdicts: list[Verdict] = [r.verdict for r in rejects]
+    await session.execute(
+        _REJECT,
+        {
+            **_places([r.place for r in rejects]),
+            "corpus_id": corpus_id,
+            "reasons": [v.reason for v in verdicts],
+            "revisions": [v.revision for v in verdicts],
+            "values": [None if v.value is None else _json(v.value) for v in verdicts],
+            "thresholds": [None if v.threshold is None else _json(v.threshold) for v in verdicts],
+            "details": [v.detail for v in verdicts],
+            "duplicates": [r.duplicate_of for r in rejects],
+            "fields": [None if r.fields is None else _json(r.fields) for r in rejects],
+        },
+    )
+
+
+_REJECT = text("""
+    INSERT INTO reject (
+        corpus_id, job_id, item, sample, reason, revision, value, threshold, detail,
+        duplicate_of, fields
+    )
+    SELECT :corpus_id, job_id, item, sample, reason, revision, CAST(value AS jsonb),
+        CAST(threshold AS jsonb), detail, duplicate_of, CAST(fields AS jsonb)
+    FROM unnest(
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:reasons AS text[]), CAST(:revisions AS int8[]), CAST(:values AS text[]),
+        CAST(:thresholds AS text[]), CAST(:details AS text[]), CAST(:duplicates AS uuid[]),
+        CAST(:fields AS text[])
+    ) AS t (
+        job_id, item, sample, reason, revision, value, threshold, detail, duplicate_of, fields
+    )
+""")
+
+
+async def known(
+    session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes]
+) -> dict[bytes, UUID]:
+    """Which digests a corpus holds already, and whose they are."""
+    rows = await session.execute(
+        select(StoredRecord.digest, StoredRecord.id).where(
+            StoredRecord.corpus_id == corpus_id, StoredRecord.digest.in_(digests)
+        )
+    )
+    return {row.digest: row.id for row in rows}
+
+
+async def records(
+    session: AsyncSession,
+    *,
+    corpus_id: UUID | None = None,
+    job_id: UUID | None = None,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[StoredRecord]:
+    """Records of a corpus or of a job, oldest first."""
+    query = select(StoredRecord).order_by(StoredRecord.id).limit(limit)
+    if corpus_id is not None:
+        query = query.where(StoredRecord.corpus_id == corpus_id)
+    if job_id is not None:
+        query = query.where(StoredRecord.job_id == job_id)
+    if after is not None:
+        query = query.where(StoredRecord.id > after)
+    return (await session.scalars(query)).all()
+
+
+async def rejects(
+    session: AsyncSession,
+    *,
+    corpus_id: UUID | None = None,
+    job_id: UUID | None = None,
+    reason: str | None,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[StoredReject]:
+    """Rejects of a corpus or of a job, oldest first; `reason` may be a stage, such as `parse`."""
+    query = select(StoredReject).order_by(StoredReject.id).limit(limit)
+    if corpus_id is not None:
+        query = query.where(StoredReject.corpus_id == corpus_id)
+    if job_id is not None:
+        query = query.where(StoredReject.job_id == job_id)
+    if reason is not None:
+        below = StoredReject.reason.startswith(f"{reason}.", autoescape=True)
+        query = query.where((StoredReject.reason == reason) | below)
+    if after is not None:
+        query = query.where(StoredReject.id > after)
+    return (await session.scalars(query)).all()
+
+
+async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | None:
+    """The raw reply behind a record or a reject."""
+    return await session.get(StoredCompletion, (place.job_id, place.item, place.sample))
+
+
+def _places(places: Sequence[Place]) -> dict[str, Any]:
+    return {
+        "job_ids": [p.job_id for p in places],
+        "items": [p.item for p in places],
+        "samples": [p.sample for p in places],
+    }
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _lossless(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a token that is half a surrogate pair
+        return json.dumps(value).encode()
+
+
+def _bytes(content: str) -> bytes:
+    return content.encode("utf-8", "surrogatepass")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogatepass")
