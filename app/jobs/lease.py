@@ -1,0 +1,266 @@
+"""Who works on which chunk. All SQL that writes chunks.
+
+A claim raises the chunk's epoch; every later write of that holder names chunk and epoch, so a
+holder that lost its claim changes nothing. Leases end by the database's clock alone.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the chunk now: what this holder has is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    chunk_id: UUID
+    epoch: int
+    job_id: UUID
+    seq: int
+    first_item: int
+    items: int
+    losses: int
+    """How many holders died with it since it last got on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a settled batch adds to its chunk."""
+
+    accepted: int = 0
+    rejected: int = 0
+    failed: int = 0
+    reasons: Mapping[str, int] | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+async def claim(
+    session: AsyncSession, teacher_id: UUID, holder: str, lease: timedelta
+) -> Claim | None:
+    """The best chunk of this teacher: of the job with the highest priority, among those of the
+    one with the fewest chunks running. None where nothing is ready or the teacher is away.
+    """
+    row = (
+        await session.execute(_CLAIM, {"teacher": teacher_id, "holder": holder, "lease": lease})
+    ).one_or_none()
+    if row is None:
+        return None
+    await session.execute(_START, {"job": row.job_id})
+    return Claim(row.id, row.epoch, row.job_id, row.seq, row.first_item, row.items, row.losses)
+
+
+# A handful of each job's first chunks are candidates: enough to pass those that a racing claim has
+# locked, and no scan over a large job's thousands.
+_CLAIM = text("""
+    WITH candidate AS (
+        SELECT c.id, j.priority, j.id AS job_id, c.seq,
+            (SELECT count(*) FROM chunk AS r
+             WHERE r.job_id = j.id AND r.state = 'running') AS running
+        FROM job AS j
+        JOIN teacher AS t ON t.id = j.teacher_id
+        CROSS JOIN LATERAL (
+            SELECT id, seq FROM chunk
+            WHERE job_id = j.id AND state = 'ready' ORDER BY seq LIMIT 16
+        ) AS c
+        WHERE j.teacher_id = :teacher AND j.state IN ('queued', 'running')
+          AND (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
+    ), best AS (
+        SELECT chunk.id FROM chunk JOIN candidate USING (id)
+        WHERE chunk.state = 'ready'
+        ORDER BY candidate.priority DESC, candidate.running, candidate.job_id, candidate.seq
+        LIMIT 1
+        FOR UPDATE OF chunk SKIP LOCKED
+    )
+    UPDATE chunk SET state = 'running', epoch = epoch + 1, holder = :holder,
+        lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now())
+    FROM best WHERE chunk.id = best.id
+    RETURNING chunk.id, chunk.epoch, chunk.job_id, chunk.seq, chunk.first_item, chunk.items, chunk.losses
+""")
+
+_START = text("""
+    UPDATE job SET state = 'running', started_at = coalesce(started_at, now())
+    WHERE id = :job AND state = 'queued'
+""")
+
+
+async def renew(session: AsyncSession, holder: str, lease: timedelta) -> set[tuple[UUID, int]]:
+    """Sign of life for everything this process holds; answers what it still holds."""
+    rows = await session.execute(_RENEW, {"holder": holder, "lease": lease})
+    return {(row.id, row.epoch) for row in rows}
+
+
+_RENEW = text("""
+    UPDATE chunk SET lease_until = clock_timestamp() + :lease
+    WHERE holder = :holder AND state = 'running' RETURNING id, epoch
+""")
+
+
+async def fence(session: AsyncSession, claim: Claim) -> None:
+    """Lock the chunk until the transaction ends. Raises `LeaseLost` where it is not ours now."""
+    row = await session.scalar(_FENCE, {"chunk": claim.chunk_id, "epoch": claim.epoch})
+    if row is None:
+        raise LeaseLost
+
+
+_FENCE = text("""
+    SELECT id FROM chunk WHERE id = :chunk AND epoch = :epoch AND state = 'running' FOR UPDATE
+""")
+
+
+async def record(session: AsyncSession, claim: Claim, progress: Progress) -> None:
+    """Add a settled batch to the chunk's account. The caller holds the fence."""
+    await session.execute(
+        _RECORD,
+        {
+            "chunk": claim.chunk_id,
+            "accepted": progress.accepted,
+            "rejected": progress.rejected,
+            "failed": progress.failed,
+            "prompt_tokens": progress.prompt_tokens,
+            "completion_tokens": progress.completion_tokens,
+            "cached_tokens": progress.cached_tokens,
+            "reasons": orjson.dumps(dict(progress.reasons or {})).decode(),
+        },
+    )
+
+
+_RECORD = text("""
+    UPDATE chunk SET
+        accepted = accepted + :accepted, rejected = rejected + :rejected,
+        failed = failed + :failed, prompt_tokens = prompt_tokens + :prompt_tokens,
+        completion_tokens = completion_tokens + :completion_tokens,
+        cached_tokens = cached_tokens + :cached_tokens, losses = 0,
+        reasons = (
+            SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM (
+                SELECT key, sum(CAST(value AS int8)) AS n FROM (
+                    SELECT key, value FROM jsonb_each_text(chunk.reasons)
+                    UNION ALL SELECT key, value FROM jsonb_each_text(CAST(:reasons AS jsonb))
+                ) AS both_of_them GROUP BY key
+            ) AS summed
+        )
+    WHERE id = :chunk
+""")
+
+
+async def close(session: AsyncSession, claim: Claim) -> None:
+    """The chunk is done; what was not settled is cancelled. The caller holds the fence."""
+    await session.execute(_CLOSE, {"chunk": claim.chunk_id})
+
+
+_CLOSE = text("""
+    UPDATE chunk SET state = 'done', holder = NULL, lease_until = NULL, ended_at = now(),
+        cancelled = samples - accepted - rejected - failed
+    WHERE id = :chunk
+""")
+
+
+async def hand_back(session: AsyncSession, claim: Claim) -> None:
+    """Give an unfinished chunk to the next taker. Nothing happens where the lease is lost."""
+    await session.execute(_HAND_BACK, {"chunk": claim.chunk_id, "epoch": claim.epoch})
+
+
+_HAND_BACK = text("""
+    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL
+    WHERE id = :chunk AND epoch = :epoch AND state = 'running'
+""")
+
+
+async def cancel_ready(session: AsyncSession, job_id: UUID) -> None:
+    """Close every chunk of a job that nobody works on."""
+    await session.execute(_CANCEL_READY, {"job": job_id})
+
+
+_CANCEL_READY = text("""
+    UPDATE chunk SET state = 'done', ended_at = now(),
+        cancelled = samples - accepted - rejected - failed
+    WHERE job_id = :job AND state = 'ready'
+""")
+
+
+async def plan(
+    session: AsyncSession,
+    job_id: UUID,
+    *,
+    first_item: int,
+    items: int,
+    per_chunk: int,
+    samples: int,
+) -> None:
+    """Add chunks for `items` items from `first_item` on; `samples` of each."""
+    await session.execute(
+        _PLAN,
+        {"job": job_id, "first": first_item, "n": items, "per": per_chunk, "samples": samples},
+    )
+
+
+_PLAN = text("""
+    INSERT INTO chunk (job_id, seq, first_item, items, samples)
+    SELECT :job,
+        (SELECT coalesce(max(seq) + 1, 0) FROM chunk WHERE job_id = :job) + k,
+        CAST(:first AS int8) + k * :per,
+        least(:per, :n - k * :per),
+        least(:per, :n - k * :per) * :samples
+    FROM generate_series(0, (CAST(:n AS int8) - 1) / :per) AS k
+""")
+
+
+async def reap(session: AsyncSession) -> Sequence[UUID]:
+    """Take chunks from holders that show no sign of life; answers the jobs they are of."""
+    return (await session.scalars(_REAP)).all()
+
+
+_REAP = text("""
+    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, epoch = epoch + 1,
+        losses = losses + 1
+    WHERE state = 'running' AND lease_until < clock_timestamp()
+    RETURNING job_id
+""")
+
+MOST_LOSSES = 5
+"""A chunk whose holders died so often without getting on is taken to be what kills them."""
+
+
+async def abandon(session: AsyncSession) -> Collection[UUID]:
+    """Fail the open samples of chunks that killed every holder; answers the jobs they are of."""
+    return set(await session.scalars(_ABANDON, {"most": MOST_LOSSES}))
+
+
+_ABANDON = text("""
+    WITH deadly AS (
+        SELECT c.id, c.job_id, c.first_item, c.items, j.samples_per_item
+        FROM chunk AS c JOIN job AS j ON j.id = c.job_id
+        WHERE c.state = 'ready' AND c.losses >= :most
+        FOR UPDATE OF c SKIP LOCKED
+    ), lost AS (
+        INSERT INTO sample (job_id, item, sample, outcome, reason, detail, attempts)
+        SELECT d.job_id, i, s, 'failed', 'worker.lost',
+            'every worker that took this chunk died with it', :most
+        FROM deadly AS d
+        CROSS JOIN generate_series(d.first_item, d.first_item + d.items - 1) AS i
+        CROSS JOIN generate_series(0, d.samples_per_item - 1) AS s
+        ON CONFLICT DO NOTHING
+        RETURNING job_id, item
+    ), counted AS (
+        SELECT d.id, count(lost.item) AS n
+        FROM deadly AS d LEFT JOIN lost
+            ON lost.job_id = d.job_id AND lost.item >= d.first_item
+            AND lost.item < d.first_item + d.items
+        GROUP BY d.id
+    )
+    UPDATE chunk SET state = 'done', ended_at = now(), failed = failed + counted.n,
+        reasons = reasons || jsonb_build_object(
+            'worker.lost',
+            counted.n + coalesce(CAST(reasons ->> 'worker.lost' AS int8), 0)
+        )
+    FROM counted WHERE chunk.id = counted.id
+    RETURNING chunk.job_id
+""")

@@ -1,0 +1,75 @@
+"""The one transaction that turns outcomes into rows: records, rejects, sample states, progress."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus import store as corpus
+from app.corpus.candidate import Candidate, Duplicate, Rejected, Reply
+from app.curation.verdict import Verdict
+from app.jobs import lease, store
+from app.jobs.lease import Claim, Progress
+from app.jobs.outcome import Failed, Outcome
+from app.jobs.store import SampleRow
+
+
+async def keep(
+    session: AsyncSession, claim: Claim, corpus_id: UUID, replies: Sequence[Reply]
+) -> None:
+    """Store replies as they came. Raises `LeaseLost`."""
+    await lease.fence(session, claim)
+    await corpus.keep(session, corpus_id, replies)
+
+
+async def settle(
+    session: AsyncSession,
+    claim: Claim,
+    corpus_id: UUID,
+    outcomes: Sequence[Outcome],
+    replies: Sequence[Reply],
+) -> None:
+    """Write what became of a batch, all or nothing. Raises `LeaseLost`.
+
+    `replies` are the stored ones that the outcomes came from; their tokens are counted here, with
+    the outcome, so that a crash between keeping and settling counts nothing twice.
+    """
+    await lease.fence(session, claim)
+    candidates = [o for o in outcomes if isinstance(o, Candidate)]
+    duplicates = await corpus.add(session, corpus_id, candidates)
+    rejected = [o for o in outcomes if isinstance(o, Rejected)] + [_lost(d) for d in duplicates]
+    failed = [o for o in outcomes if isinstance(o, Failed)]
+    await corpus.reject(session, corpus_id, rejected)
+
+    lost = {d.candidate.place for d in duplicates}
+    accepted = [c for c in candidates if c.place not in lost]
+    await store.end_samples(
+        session,
+        [SampleRow(c.place, "accepted") for c in accepted]
+        + [SampleRow(r.place, "rejected", r.verdict.reason) for r in rejected]
+        + [SampleRow(f.place, "failed", f.reason, f.detail, f.attempts) for f in failed],
+    )
+    await lease.record(
+        session,
+        claim,
+        Progress(
+            accepted=len(accepted),
+            rejected=len(rejected),
+            failed=len(failed),
+            reasons=Counter([r.verdict.reason for r in rejected] + [f.reason for f in failed]),
+            prompt_tokens=sum(r.completion.prompt_tokens for r in replies),
+            completion_tokens=sum(r.completion.completion_tokens for r in replies),
+            cached_tokens=sum(r.completion.cached_tokens for r in replies),
+        ),
+    )
+
+
+def _lost(duplicate: Duplicate) -> Rejected:
+    candidate = duplicate.candidate
+    return Rejected(
+        candidate.place,
+        Verdict("dedup.exact", detail="a record of this corpus says the same"),
+        fields=candidate.fields,
+        duplicate_of=duplicate.winner,
+    )

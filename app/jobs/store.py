@@ -1,0 +1,212 @@
+"""SQL of jobs, their ledger and their samples. Chunks are written in `lease.py` alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus.candidate import Place
+from app.errors import NotFound
+from app.jobs.ledger import Ledger
+from app.jobs.models import Job
+
+LIVE = ("queued", "running", "cancelling")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    place: Place
+    outcome: str
+    reason: str | None = None
+    detail: str | None = None
+    attempts: int = 1
+
+
+async def get(session: AsyncSession, job_id: UUID) -> Job:
+    job = await session.get(Job, job_id)
+    if job is None:
+        raise NotFound("job.not_found", f"there is no job {job_id}")
+    return job
+
+
+async def lock(session: AsyncSession, job_id: UUID) -> Job:
+    """The job, locked until the transaction ends: whoever decides what it does next holds this."""
+    job = await session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    if job is None:
+        raise NotFound("job.not_found", f"there is no job {job_id}")
+    return job
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    namespace: str | None,
+    state: str | None,
+    before: UUID | None,
+    limit: int,
+) -> Sequence[Job]:
+    """Jobs, newest first."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if namespace is not None:
+        query = query.where(Job.namespace == namespace)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if before is not None:
+        query = query.where(Job.id < before)
+    return (await session.scalars(query)).all()
+
+
+async def finish(session: AsyncSession, job_id: UUID, state: str, reason: str | None) -> None:
+    await session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(LIVE))
+        .values(state=state, reason=reason, ended_at=func.now())
+    )
+
+
+async def ledgers(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, Ledger]:
+    """The accounts of some jobs, in one query and of one moment."""
+    rows = await session.execute(_LEDGERS, {"jobs": list(job_ids)})
+    return {
+        row.job_id: Ledger(
+            planned=row.planned,
+            accepted=row.accepted,
+            rejected=row.rejected,
+            failed=row.failed,
+            cancelled=row.cancelled,
+            reasons=row.reasons,
+            prompt_tokens=row.prompt_tokens,
+            completion_tokens=row.completion_tokens,
+            cached_tokens=row.cached_tokens,
+            chunks_ready=row.ready,
+            chunks_running=row.running,
+        )
+        for row in rows
+    }
+
+
+_LEDGERS = text("""
+    SELECT totals.*, coalesce(by_reason.reasons, '{}') AS reasons
+    FROM (
+        SELECT job_id,
+            CAST(sum(samples) AS int8) AS planned, CAST(sum(accepted) AS int8) AS accepted,
+            CAST(sum(rejected) AS int8) AS rejected, CAST(sum(failed) AS int8) AS failed,
+            CAST(sum(cancelled) AS int8) AS cancelled,
+            CAST(sum(prompt_tokens) AS int8) AS prompt_tokens,
+            CAST(sum(completion_tokens) AS int8) AS completion_tokens,
+            CAST(sum(cached_tokens) AS int8) AS cached_tokens,
+            count(*) FILTER (WHERE state = 'ready') AS ready,
+            count(*) FILTER (WHERE state = 'running') AS running
+        FROM chunk WHERE job_id = ANY(:jobs) GROUP BY job_id
+    ) AS totals
+    LEFT JOIN (
+        SELECT job_id, jsonb_object_agg(key, n) AS reasons FROM (
+            SELECT job_id, key, sum(CAST(value AS int8)) AS n
+            FROM chunk, jsonb_each_text(reasons)
+            WHERE job_id = ANY(:jobs) GROUP BY job_id, key
+        ) AS summed GROUP BY job_id
+    ) AS by_reason USING (job_id)
+""")
+
+
+async def ledger(session: AsyncSession, job_id: UUID) -> Ledger:
+    return (await ledgers(session, [job_id]))[job_id]
+
+
+async def next_item(session: AsyncSession, job_id: UUID) -> int:
+    """The first item that no chunk of the job covers yet."""
+    return (await session.scalar(_NEXT_ITEM, {"job": job_id})) or 0
+
+
+_NEXT_ITEM = text("""
+    SELECT first_item + items FROM chunk WHERE job_id = :job ORDER BY seq DESC LIMIT 1
+""")
+
+
+async def end_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
+    """Write samples' ends. A second end for one sample breaks the primary key, and the whole
+    transaction with it.
+    """
+    if rows:
+        await session.execute(
+            _END_SAMPLES,
+            {
+                "jobs": [r.place.job_id for r in rows],
+                "items": [r.place.item for r in rows],
+                "samples": [r.place.sample for r in rows],
+                "outcomes": [r.outcome for r in rows],
+                "reasons": [r.reason for r in rows],
+                "details": [r.detail for r in rows],
+                "attempts": [r.attempts for r in rows],
+            },
+        )
+
+
+_END_SAMPLES = text("""
+    INSERT INTO sample (job_id, item, sample, outcome, reason, detail, attempts)
+    SELECT * FROM unnest(
+        CAST(:jobs AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:outcomes AS text[]), CAST(:reasons AS text[]), CAST(:details AS text[]),
+        CAST(:attempts AS int2[])
+    )
+""")
+
+
+async def ended_items(
+    session: AsyncSession, job_id: UUID, first_item: int, items: int
+) -> set[tuple[int, int]]:
+    """The (item, sample) pairs of these items that have ended."""
+    rows = await session.execute(
+        _ENDED, {"job": job_id, "first": first_item, "end": first_item + items}
+    )
+    return {(row.item, row.sample) for row in rows}
+
+
+_ENDED = text("""
+    SELECT item, sample FROM sample WHERE job_id = :job AND item >= :first AND item < :end
+""")
+
+
+async def failures(
+    session: AsyncSession, job_id: UUID, *, after: int | None, limit: int
+) -> Sequence[tuple[int, int, str, str | None, int]]:
+    """Samples that failed: item, sample, reason, detail, attempts; by item."""
+    rows = await session.execute(
+        _FAILURES, {"job": job_id, "after": -1 if after is None else after, "limit": limit}
+    )
+    return [(r.item, r.sample, r.reason, r.detail, r.attempts) for r in rows]
+
+
+_FAILURES = text("""
+    SELECT item, sample, reason, detail, attempts FROM sample
+    WHERE job_id = :job AND outcome = 'failed' AND item * 64 + sample > :after
+    ORDER BY item, sample LIMIT :limit
+""")
+
+
+async def live_without_chunks(session: AsyncSession) -> Sequence[UUID]:
+    """Live jobs with no chunk left to work: somebody has to decide what they do next."""
+    return (await session.scalars(_IDLE)).all()
+
+
+_IDLE = text("""
+    SELECT id FROM job
+    WHERE state IN ('queued', 'running', 'cancelling')
+      AND NOT EXISTS (
+          SELECT FROM chunk WHERE job_id = job.id AND chunk.state IN ('ready', 'running')
+      )
+""")
+
+
+async def wants_more(session: AsyncSession, job_id: UUID) -> bool:
+    """Whether a job still wants records: it is running, and short of its target."""
+    return bool(await session.scalar(_WANTS_MORE, {"job": job_id}))
+
+
+_WANTS_MORE = text("""
+    SELECT state = 'running' AND num_records > (
+        SELECT sum(accepted) FROM chunk WHERE job_id = job.id
+    ) FROM job WHERE id = :job
+""")

@@ -1,0 +1,74 @@
+"""Deliveries by procrastinate: a ticket lets one worker look at the ledger for one teacher's slot.
+
+A teacher has as many slots as it may have chunks in flight. The slot's name is the ticket's lock,
+so that holds across all workers. A ticket names no chunk: what it finds is the ledger's decision,
+and nothing that a delivery loses, repeats or brings late can change an outcome.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+QUEUE = "chunks"
+TASK = "limbeck.chunk"
+
+
+async def issue(session: AsyncSession, teacher_id: UUID) -> None:
+    """A ticket for each slot of a teacher that lacks a waiting one, in this transaction."""
+    await session.execute(
+        _ISSUE, {"queue": QUEUE, "task": TASK, "teacher": teacher_id, "slot": None}
+    )
+
+
+async def issue_slot(session: AsyncSession, teacher_id: UUID, slot: int) -> None:
+    """The next ticket of one slot."""
+    await session.execute(
+        _ISSUE, {"queue": QUEUE, "task": TASK, "teacher": teacher_id, "slot": slot}
+    )
+
+
+# The same row that procrastinate_defer_jobs_v1 writes (its triggers wake the workers), but passing
+# over a slot that has a waiting ticket instead of failing the whole transaction.
+_ISSUE = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+    SELECT :queue, :task, 'slot:' || t.id || ':' || slot, 'slot:' || t.id || ':' || slot,
+        jsonb_build_object('teacher_id', t.id, 'slot', slot)
+    FROM teacher AS t, generate_series(0, t.chunk_slots - 1) AS slot
+    WHERE t.id = :teacher AND (CAST(:slot AS int8) IS NULL OR slot = :slot)
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+""")
+
+
+async def top_up(session: AsyncSession) -> None:
+    """Tickets for every teacher that has work ready and is not away."""
+    for teacher_id in (await session.scalars(_WITH_WORK)).all():
+        await issue(session, teacher_id)
+
+
+_WITH_WORK = text("""
+    SELECT t.id FROM teacher AS t
+    WHERE (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
+      AND EXISTS (
+          SELECT FROM job AS j WHERE j.teacher_id = t.id AND j.state IN ('queued', 'running')
+            AND EXISTS (SELECT FROM chunk WHERE job_id = j.id AND state = 'ready')
+      )
+""")
+
+
+async def drop_stalled(session: AsyncSession, silence: timedelta) -> None:
+    """Remove tickets whose worker is gone. Asked of the ticket, not of a table of workers: a
+    worker that was forgotten takes no ticket with it (procrastinate #1518).
+    """
+    await session.execute(_DROP_STALLED, {"task": TASK, "silence": silence})
+
+
+_DROP_STALLED = text("""
+    DELETE FROM procrastinate_jobs AS p
+    WHERE p.status = 'doing' AND p.task_name = :task
+      AND NOT EXISTS (
+          SELECT FROM procrastinate_workers AS w
+          WHERE w.id = p.worker_id AND w.last_heartbeat > clock_timestamp() - :silence
+      )
+""")
