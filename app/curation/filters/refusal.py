@@ -1,0 +1,82 @@
+"""Drops replies in which the teacher declines to answer."""
+
+from typing import Annotated, ClassVar, Self
+
+import re2
+from pydantic import Field
+
+from app.curation.filter import Filter, filters, words
+from app.curation.response import Response
+from app.curation.verdict import Record, Verdict
+
+_HEAD = 300
+
+_UNABLE = (
+    r"(?:can't|cannot|can not|could not|couldn't|won't|will not"
+    r"|(?:am|'m) (?:not able|unable|not allowed|not permitted|not programmed|not designed) to"
+    r"|(?:am|'m) not comfortable(?: with)?)"
+)
+_DEED = (
+    r"(?:help you|help with|assist|comply|fulfill?|provide|answer|complete|generate|create|write"
+    r"|produce|discuss|engage|participate|continue with|do that|support|respond|process)"
+)
+_AI = r"(?:ai|a\.i\.|artificial intelligence|large language model|language model)"
+_SORRY = r"^\W*(?:(?:i'm|i am) )?(?:(?:very|so|truly|deeply) )?(?:sorry|afraid)\b"
+
+_PATTERNS = (
+    # "I'm sorry, but I can't help with that": how a refusal begins
+    rf"{_SORRY}[^!?\n]{{0,60}}\bi ?{_UNABLE} (?:\w+ )?{_DEED}\b",
+    rf"^\W*(?:my )?apologies\b[^!?\n]{{0,60}}\bi ?{_UNABLE} (?:\w+ )?{_DEED}\b",
+    rf"^\W*(?:unfortunately,? |regrettably,? )?(?:but )?i ?{_UNABLE} (?:\w+ )?{_DEED}\b",
+    # "As an AI language model, I …": anywhere in the head
+    rf"\bas an? {_AI}\b[^.!?\n]{{0,40}}\bi\b",
+    (
+        rf"\bi(?:'m| am) (?:just |only |merely )?an? {_AI}\b[^.!?\n]{{0,60}}"
+        r"\b(?:can't|cannot|unable|not able|don't|do not)\b"
+    ),
+    # "I must decline", "this request violates our policy"
+    rf"(?:^\W*|{_SORRY}[^!?\n]{{0,20}}\b)i (?:must|have to) (?:respectfully )?(?:decline|refuse)\b",
+    r"^\W*(?:this|that|your) request (?:violates|goes against|is against)\b",
+    (
+        r"^\W*(?:this|that|it|your request) (?:violates|goes against|is against) "
+        r"(?:openai's|anthropic's|google's|my|our) (?:content |usage |use )?"
+        r"(?:policy|policies|guidelines)\b"
+    ),
+)
+_options = re2.Options()
+_options.case_sensitive = False
+_options.log_errors = False
+_REFUSAL = re2.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), _options)
+
+
+@filters.register("refusal")
+class Refusal(Filter, frozen=True):
+    """A text of the reply that declines: "I'm sorry, but I can't …", "As an AI language model …".
+
+    Only the first 300 characters are read, and only a short text is dropped, because many
+    replies begin so and then answer: at least 5 of 14 hits that were read one by one. English only.
+    """
+
+    cost: ClassVar[int] = 30
+
+    fields: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Which fields; by default every text of the reply, never the seed row's own."""
+    below_words: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Only texts with fewer words are dropped. 60 is a judgement from reading, not measured."""
+
+    def __call__(self, record: Record) -> Verdict | None:
+        for field in self.fields or ():
+            text = record.get(field)
+            if not isinstance(text, str):
+                continue
+            found = _REFUSAL.search(text[:_HEAD].replace("\u2019", "'"))
+            if found is not None and (seen := words(text)) < self.below_words:
+                return self.refused(None, seen, self.below_words, f"{field}: {found[0][:100]}")
+        return None
+
+    def reads(self) -> tuple[str, ...]:
+        return self.fields or ()
+
+    def bound(self, response: Response) -> Self:
+        texts = tuple(field for field in response.fields if response.holds_text(field))
+        return self if self.fields else self.model_copy(update={"fields": texts})
