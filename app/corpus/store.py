@@ -73,7 +73,9 @@ async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int]:
 
 
 async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply]) -> None:
-    """Store replies before anything is made of them."""
+    """Store replies before anything is made of them. Storing the same ones again is harmless: the
+    commit of the first time may have been cut off from us.
+    """
     if not replies:
         return
     done = [reply.completion for reply in replies]
@@ -119,6 +121,7 @@ _KEEP = text("""
         job_id, item, sample, content, reasoning, finish_reason, prompt_tokens, completion_tokens,
         cached_tokens, size, fingerprint, model, logprobs, prompt_digest, inputs, seed_position
     )
+    ON CONFLICT DO NOTHING
 """)
 
 

@@ -19,7 +19,8 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
     enough = account.accepted >= job.num_records
     if enough or job.state == "cancelling":
         await lease.cancel_ready(session, job_id)
-        if account.chunks_running == 0:
+        account = await store.ledger(session, job_id)
+        if account.chunks_ready + account.chunks_running == 0:
             await _end(session, job, account)
     elif account.chunks_ready + account.chunks_running == 0:
         more = more_items(

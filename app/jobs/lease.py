@@ -179,10 +179,14 @@ async def cancel_ready(session: AsyncSession, job_id: UUID) -> None:
     await session.execute(_CANCEL_READY, {"job": job_id})
 
 
+# A chunk that is being claimed at this moment is passed over: its holder will see that nothing
+# more is wanted. Waiting for it could deadlock, since the claim goes on to the job's row.
 _CANCEL_READY = text("""
     UPDATE chunk SET state = 'done', ended_at = now(),
         cancelled = samples - accepted - rejected - failed
-    WHERE job_id = :job AND state = 'ready'
+    WHERE id IN (
+        SELECT id FROM chunk WHERE job_id = :job AND state = 'ready' FOR UPDATE SKIP LOCKED
+    )
 """)
 
 

@@ -33,9 +33,15 @@ async def settle(
     """Write what became of a batch, all or nothing. Raises `LeaseLost`.
 
     `replies` are the stored ones that the outcomes came from; their tokens are counted here, with
-    the outcome, so that a crash between keeping and settling counts nothing twice.
+    the outcome, so that a crash between keeping and settling counts nothing twice. Settling the
+    same batch again changes nothing: the commit of the first time may have been cut off from us.
     """
     await lease.fence(session, claim)
+    ended = await store.ended(session, [o.place for o in outcomes])
+    outcomes = [o for o in outcomes if o.place not in ended]
+    replies = [r for r in replies if r.place not in ended]
+    if not outcomes:
+        return
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
     duplicates = await corpus.add(session, corpus_id, candidates)
     rejected = [o for o in outcomes if isinstance(o, Rejected)] + [_lost(d) for d in duplicates]

@@ -154,18 +154,45 @@ _END_SAMPLES = text("""
 """)
 
 
-async def ended_items(
-    session: AsyncSession, job_id: UUID, first_item: int, items: int
-) -> set[tuple[int, int]]:
-    """The (item, sample) pairs of these items that have ended."""
+async def ended(session: AsyncSession, places: Sequence[Place]) -> set[Place]:
+    """Those of these samples that have ended."""
     rows = await session.execute(
-        _ENDED, {"job": job_id, "first": first_item, "end": first_item + items}
+        _ENDED,
+        {
+            "jobs": [p.job_id for p in places],
+            "items": [p.item for p in places],
+            "samples": [p.sample for p in places],
+        },
     )
-    return {(row.item, row.sample) for row in rows}
+    return {Place(row.job_id, row.item, row.sample) for row in rows}
 
 
 _ENDED = text("""
-    SELECT item, sample FROM sample WHERE job_id = :job AND item >= :first AND item < :end
+    SELECT s.job_id, s.item, s.sample FROM sample AS s
+    JOIN unnest(CAST(:jobs AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]))
+        AS asked (job_id, item, sample) USING (job_id, item, sample)
+""")
+
+
+async def open_items(
+    session: AsyncSession, job_id: UUID, first_item: int, items: int, samples: int
+) -> list[int]:
+    """The items of a run of which some sample neither ended nor has a stored reply."""
+    rows = await session.scalars(
+        _OPEN, {"job": job_id, "first": first_item, "end": first_item + items, "samples": samples}
+    )
+    return list(rows)
+
+
+_OPEN = text("""
+    SELECT i FROM generate_series(CAST(:first AS int8), CAST(:end AS int8) - 1) AS i
+    WHERE :samples > (
+        SELECT count(*) FROM (
+            SELECT sample FROM sample WHERE job_id = :job AND item = i
+            UNION SELECT sample FROM completion WHERE job_id = :job AND item = i
+        ) AS known
+    )
+    ORDER BY i
 """)
 
 
@@ -186,16 +213,18 @@ _FAILURES = text("""
 """)
 
 
-async def live_without_chunks(session: AsyncSession) -> Sequence[UUID]:
-    """Live jobs with no chunk left to work: somebody has to decide what they do next."""
-    return (await session.scalars(_IDLE)).all()
+async def undecided(session: AsyncSession) -> Sequence[UUID]:
+    """Live jobs that nobody works on and that nobody will: somebody has to decide what is next."""
+    return (await session.scalars(_UNDECIDED)).all()
 
 
-_IDLE = text("""
+_UNDECIDED = text("""
     SELECT id FROM job
     WHERE state IN ('queued', 'running', 'cancelling')
-      AND NOT EXISTS (
-          SELECT FROM chunk WHERE job_id = job.id AND chunk.state IN ('ready', 'running')
+      AND NOT EXISTS (SELECT FROM chunk WHERE job_id = job.id AND chunk.state = 'running')
+      AND (
+          state = 'cancelling'
+          OR NOT EXISTS (SELECT FROM chunk WHERE job_id = job.id AND chunk.state = 'ready')
       )
 """)
 

@@ -1,0 +1,56 @@
+"""A database that is away for a moment costs a worker nothing but time."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from app.db import Database
+
+log = structlog.stdlib.get_logger(__name__)
+T = TypeVar("T")
+
+PATIENCE = 120
+"""Seconds that a transaction is tried again: longer than a restart of the database takes, and than
+any lease, after which somebody else has the chunk anyway."""
+
+
+def is_away(error: BaseException) -> bool:
+    """The connection broke, or none could be had; the transaction may or may not have committed."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    return isinstance(error, PoolTimeout | ConnectionError)
+
+
+async def transaction(database: Database, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """Run `work` in a unit of work, again and again while the database is away.
+
+    `work` must be harmless when its first run did commit after all.
+    """
+
+    async def once() -> T:
+        async with database.unit_of_work() as session:
+            return await work(session)
+
+    return await AsyncRetrying(
+        retry=retry_if_exception(is_away),
+        wait=wait_random_exponential(multiplier=0.2, max=2),
+        stop=stop_after_delay(PATIENCE),
+        before_sleep=_say,
+        reraise=True,
+    )(once)
+
+
+def _say(state: RetryCallState) -> None:
+    if state.attempt_number == 1 and state.outcome:
+        log.warning("database away, trying again", error=str(state.outcome.exception())[:200])
