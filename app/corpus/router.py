@@ -1,0 +1,96 @@
+"""Corpora over HTTP: what they hold, and what they refused and why."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.auth.dependency import CallerDep
+from app.corpus import store
+from app.corpus.models import Corpus
+from app.corpus.schemas import CorpusView, NewCorpus, RecordView, RejectView
+from app.errors import Conflict
+from app.names import Name, Ref
+from app.web.paging import Page, PageDep, page_of
+from app.web.route import Route, SessionDep
+
+router = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=Route)
+
+ReasonQuery = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="A reason, or a stage such as `parse` for all of its reasons.",
+        examples=["filter.length.too_short"],
+    ),
+]
+
+
+@router.post("", status_code=201)
+async def create_corpus(
+    body: NewCorpus, session: SessionDep, caller: CallerDep, response: Response
+) -> CorpusView:
+    """Make an empty corpus. A job makes the one it names by itself; this is for one whose policy
+    should be said first. Making the same one again answers 200.
+    """
+    wanted = None if body.dedup.on is None else list(body.dedup.on)
+    corpus, new = await store.get_or_create(session, Ref(body.namespace, body.name), wanted)
+    if not new:
+        response.status_code = 200
+        if corpus.dedup_on != wanted:
+            raise Conflict(
+                "corpus.exists",
+                f"corpus {body.namespace}/{body.name} exists with another dedup policy",
+                hint=f"Its records differ by {corpus.dedup_on or 'all fields'}.",
+            )
+    return CorpusView.of(corpus)
+
+
+@router.get("")
+async def list_corpora(
+    session: SessionDep, caller: CallerDep, page: PageDep, namespace: Name | None = None
+) -> Page[CorpusView]:
+    """All corpora, oldest first."""
+    rows = await store.page(session, namespace=namespace, after=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda corpus: corpus.id, CorpusView.of)
+
+
+@router.get("/{namespace}/{name}")
+async def get_corpus(
+    namespace: Name, name: Name, session: SessionDep, caller: CallerDep
+) -> CorpusView:
+    """One corpus, with how much it holds."""
+    corpus = await _named(session, namespace, name)
+    return CorpusView.of(corpus, await store.counts(session, corpus.id))
+
+
+@router.get("/{namespace}/{name}/records")
+async def list_records(
+    namespace: Name, name: Name, session: SessionDep, caller: CallerDep, page: PageDep
+) -> Page[RecordView]:
+    """Records, oldest first."""
+    corpus = await _named(session, namespace, name)
+    rows = await store.records(
+        session, corpus_id=corpus.id, after=page.after_id, limit=page.limit + 1
+    )
+    return page_of(rows, page, lambda record: record.id, RecordView.of)
+
+
+@router.get("/{namespace}/{name}/rejects")
+async def list_rejects(
+    namespace: Name,
+    name: Name,
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+    reason: ReasonQuery = None,
+) -> Page[RejectView]:
+    """What was refused, oldest first, with why."""
+    corpus = await _named(session, namespace, name)
+    rows = await store.rejects(
+        session, corpus_id=corpus.id, reason=reason, after=page.after_id, limit=page.limit + 1
+    )
+    return page_of(rows, page, lambda reject: reject.id, RejectView.of)
+
+
+async def _named(session: SessionDep, namespace: str, name: str) -> Corpus:
+    return await store.get(session, Ref(namespace, name))

@@ -1,0 +1,158 @@
+"""Corpora, records and rejects as JSON."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.curation.text import for_display
+from app.names import DEFAULT_NAMESPACE, Name
+
+_EXAMPLE = {"namespace": "support", "name": "faq", "dedup": {"on": ["question"]}}
+
+
+class DedupSpec(BaseModel, frozen=True, extra="forbid"):
+    """What makes two records the same."""
+
+    on: tuple[str, ...] | None = Field(
+        default=None, min_length=1, max_length=32, examples=[["question"]]
+    )
+    """The fields by which records must differ; all of them if it is not said. Case and spacing
+    never make a difference."""
+
+
+class NewCorpus(BaseModel, frozen=True, extra="forbid"):
+    model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
+
+    namespace: Name = DEFAULT_NAMESPACE
+    name: Name
+    dedup: DedupSpec = DedupSpec()
+
+
+class CorpusView(BaseModel):
+    namespace: str
+    name: str
+    columns: dict[str, str] | None
+    """JSON type by field of its records; null until the first job."""
+    dedup: DedupSpec
+    records: int | None = None
+    """Counted for a single corpus only, not in lists."""
+    rejects: int | None = None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, corpus: Corpus, counts: tuple[int, int] | None = None) -> "CorpusView":
+        records, rejects = counts or (None, None)
+        return cls(
+            namespace=corpus.namespace,
+            name=corpus.name,
+            columns=corpus.columns,
+            dedup=DedupSpec(on=None if corpus.dedup_on is None else tuple(corpus.dedup_on)),
+            records=records,
+            rejects=rejects,
+            created_at=corpus.created_at,
+        )
+
+
+class RecordView(BaseModel):
+    id: UUID
+    fields: dict[str, Any]
+    job_id: UUID
+    item: int
+    sample: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, record: StoredRecord) -> "RecordView":
+        return cls(
+            id=record.id,
+            fields=record.fields,
+            job_id=record.job_id,
+            item=record.item,
+            sample=record.sample,
+            created_at=record.created_at,
+        )
+
+
+class RejectView(BaseModel):
+    """What was refused, and why."""
+
+    id: UUID
+    reason: str = Field(examples=["filter.length.too_short"])
+    """Also the address of the code that decided."""
+    value: Any = Field(examples=[2])
+    """What was measured."""
+    threshold: Any = Field(examples=[5])
+    """What it was measured against."""
+    detail: str | None
+    revision: int
+    """Of the filter or parser that decided."""
+    duplicate_of: UUID | None
+    """For a duplicate: the record that was there first."""
+    fields: dict[str, Any] | None
+    """What was parsed, where it got so far."""
+    job_id: UUID
+    item: int
+    sample: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, reject: StoredReject) -> "RejectView":
+        return cls(
+            id=reject.id,
+            reason=reject.reason,
+            value=reject.value,
+            threshold=reject.threshold,
+            detail=reject.detail,
+            revision=reject.revision,
+            duplicate_of=reject.duplicate_of,
+            fields=reject.fields,
+            job_id=reject.job_id,
+            item=reject.item,
+            sample=reject.sample,
+            created_at=reject.created_at,
+        )
+
+
+class ReplyView(BaseModel):
+    """A raw reply, as the teacher sent it; what JSON cannot carry is shown escaped."""
+
+    content: str
+    reasoning: str | None
+    finish_reason: str
+    inputs: dict[str, Any]
+    seed_position: int | None
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    size: int
+    """Bytes on the wire."""
+    fingerprint: str | None
+    model: str | None
+    prompt_digest: str
+    """Rendering the job's template for these inputs again gives a prompt of this digest."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, stored: StoredCompletion) -> "ReplyView":
+        return cls(
+            content=_show(stored.content),
+            reasoning=None if stored.reasoning is None else _show(stored.reasoning),
+            finish_reason=stored.finish_reason,
+            inputs=stored.inputs,
+            seed_position=stored.seed_position,
+            prompt_tokens=stored.prompt_tokens,
+            completion_tokens=stored.completion_tokens,
+            cached_tokens=stored.cached_tokens,
+            size=stored.size,
+            fingerprint=stored.fingerprint,
+            model=stored.model,
+            prompt_digest=stored.prompt_digest.hex(),
+            created_at=stored.created_at,
+        )
+
+
+def _show(content: bytes) -> str:
+    return for_display(content.decode("utf-8", "surrogatepass"), len(content) + 1)
