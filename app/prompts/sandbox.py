@@ -1,0 +1,129 @@
+"""Templates at arm's length: parsed, rendered and compared in processes that may die of it."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+import orjson
+from pebble import ProcessExpired, ProcessPool
+
+from app.prompts import cell
+from app.prompts.cell import Refusal
+from app.prompts.diff import Difference
+from app.prompts.few_shot import Example
+from app.prompts.prompt import Prompt
+from app.prompts.template import Template
+
+MEMORY = 256 * 1024 * 1024
+CPU_SECONDS = 1.0
+WALL_SECONDS = 10.0
+HOP = 256
+"""Rows a worker is given at once: a hop costs as much as a dozen rows."""
+_MOST_DEATHS = 2
+_RECYCLED_AFTER = 2_000
+
+T = TypeVar("T")
+
+
+class RenderPool:
+    """Render workers of one process, started with the first use. Close it when done.
+
+    A worker has `memory` bytes above what it starts with and `cpu_seconds` for one batch; one that
+    takes more dies alone and is replaced.
+    """
+
+    def __init__(
+        self, workers: int = 2, *, memory: int = MEMORY, cpu_seconds: float = CPU_SECONDS
+    ) -> None:
+        self._workers = workers
+        self._memory = memory
+        self._seconds = cpu_seconds
+        self._pool: ProcessPool | None = None
+
+    async def check(self, source: str) -> Template:
+        """The template of an untrusted source; raises `Invalid`."""
+        return _answer(await self._run(cell.check, source, self._seconds))
+
+    async def diff(self, before: str, after: str, names: tuple[str, str]) -> Difference:
+        return _answer(await self._run(cell.diff, before, after, names, self._seconds))
+
+    async def render(
+        self, source: str, examples: Sequence[Example], rows: Sequence[dict[str, Any]]
+    ) -> list[Prompt | Refusal]:
+        """One prompt, or why there is none, for each row in order.
+
+        Raises `Invalid` where the template or the examples are wrong for every row.
+        """
+        shown = orjson.dumps([{"inputs": e.inputs, "response": e.response} for e in examples])
+        done: list[Prompt | Refusal] = []
+        size, deaths = HOP, 0
+        while len(done) < len(rows):
+            batch = rows[len(done) : len(done) + size]
+            answer = await self._run(cell.render, source, shown, batch, self._seconds)
+            if isinstance(answer, list):
+                done += answer
+            elif answer != cell.TOO_MUCH:
+                raise answer.raised()
+            elif len(batch) > 1:
+                size = 1  # find the row that is too much, and let the others through
+            else:
+                deaths += 1
+                done.append(answer)
+                if deaths == _MOST_DEATHS:
+                    done += [answer] * (len(rows) - len(done))
+        return done
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(_stop, pool)
+
+    async def _run(self, function: Callable[..., T | Refusal], *args: Any) -> T | Refusal:
+        for last in (False, True):
+            pool = self._started()
+            try:
+                future = pool.schedule(function, args=args, timeout=WALL_SECONDS)
+                return await asyncio.wrap_future(future)
+            except (TimeoutError, ProcessExpired, MemoryError):
+                return cell.TOO_MUCH
+            except (BrokenProcessPool, RuntimeError):
+                # A worker was killed from outside while idle: pebble gives up the whole pool.
+                if self._pool is pool:
+                    self._pool = None
+                    await asyncio.to_thread(_stop, pool)
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _started(self) -> ProcessPool:
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self._workers,
+                max_tasks=_RECYCLED_AFTER,
+                initializer=cell.prepare,
+                initargs=[self._memory],
+                context=_context(),
+            )
+        return self._pool
+
+
+def _context() -> Any:
+    """Workers are forked from a clean server: quick to start, and heirs to no descriptor."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", cell.__name__])
+    return context
+
+
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]  # pebble types its arguments only
+    pool.join()
+
+
+def _answer(value: T | Refusal) -> T:
+    if isinstance(value, Refusal):
+        raise value.raised()
+    return value
