@@ -11,6 +11,7 @@ Scalar = str | int | float | bool | None
 
 MAX_VALUES = 1_000
 MAX_AXES = 16
+MAX_WEIGHT = 10**12
 
 
 def _axis(value: Any) -> tuple[Scalar, ...] | dict[str, float]:
@@ -36,9 +37,7 @@ def _axis(value: Any) -> tuple[Scalar, ...] | dict[str, float]:
                 {"number": number},
             )
         if isinstance(item, float) and not math.isfinite(item):
-            raise PydanticCustomError(
-                "axis", "value {number} should be finite", {"number": number}
-            )
+            raise PydanticCustomError("axis", "value {number} should be finite", {"number": number})
     if len({(type(item), item) for item in value}) < len(value):
         raise PydanticCustomError(
             "axis", "should hold each value once; to have one more often, give weights", {}
@@ -48,7 +47,7 @@ def _axis(value: Any) -> tuple[Scalar, ...] | dict[str, float]:
 
 def _is_weight(weight: Any) -> bool:
     number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    return number and math.isfinite(weight) and weight > 0
+    return number and 0 < weight <= MAX_WEIGHT
 
 
 def _few(matrix: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +82,4 @@ Axis = Annotated[
 ]
 """A list: each value equally often. An object: each value as often as its weight says."""
 
-Matrix = Annotated[
-    dict[str, Axis], Field(min_length=1, max_length=MAX_AXES), AfterValidator(_few)
-]
+Matrix = Annotated[dict[str, Axis], Field(min_length=1, max_length=MAX_AXES), AfterValidator(_few)]
