@@ -83,7 +83,8 @@ _CLAIM = text("""
     UPDATE chunk SET state = 'running', epoch = epoch + 1, holder = :holder,
         lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now())
     FROM best WHERE chunk.id = best.id
-    RETURNING chunk.id, chunk.epoch, chunk.job_id, chunk.seq, chunk.first_item, chunk.items, chunk.losses
+    RETURNING chunk.id, chunk.epoch, chunk.job_id, chunk.seq, chunk.first_item, chunk.items,
+        chunk.losses
 """)
 
 _START = text("""
@@ -163,13 +164,17 @@ _CLOSE = text("""
 """)
 
 
-async def hand_back(session: AsyncSession, claim: Claim) -> None:
-    """Give an unfinished chunk to the next taker. Nothing happens where the lease is lost."""
-    await session.execute(_HAND_BACK, {"chunk": claim.chunk_id, "epoch": claim.epoch})
+async def hand_back(session: AsyncSession, claim: Claim, *, lost: bool = False) -> None:
+    """Give an unfinished chunk to the next taker; `lost` where it broke this one. Nothing happens
+    where the lease is lost.
+    """
+    await session.execute(
+        _HAND_BACK, {"chunk": claim.chunk_id, "epoch": claim.epoch, "lost": int(lost)}
+    )
 
 
 _HAND_BACK = text("""
-    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL
+    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, losses = losses + :lost
     WHERE id = :chunk AND epoch = :epoch AND state = 'running'
 """)
 

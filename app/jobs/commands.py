@@ -1,0 +1,138 @@
+"""Jobs over the shell."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from app import shell
+from app.jobs.watch import watch_until_ended
+
+commands = typer.Typer(name="job", help="Submit jobs and watch them.", no_args_is_help=True)
+
+JobId = Annotated[str, typer.Argument(help="The job's id.")]
+Document = Annotated[
+    Path, typer.Argument(help="The job document, YAML or JSON; '-' reads standard input.")
+]
+
+
+@commands.command()
+def submit(
+    document: Document,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay until it has ended.")] = False,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency-Key: the same key submits once.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Submit a job document."""
+    headers = {"Idempotency-Key": key} if key else {}
+    with shell.client() as client:
+        job = shell.check(client.post("/v1/jobs", json=read(document), headers=headers))
+        if watch:
+            job = watch_until_ended(client, job["id"], quiet=as_json)
+    _show(job, as_json=as_json)
+    if watch and job["state"] != "finished":
+        raise typer.Exit(1)
+
+
+@commands.command()
+def preview(
+    document: Document,
+    rows: Annotated[int, typer.Option(help="How many rows, at most 20.", min=1, max=20)] = 3,
+    as_json: shell.Json = False,
+) -> None:
+    """Try a job document on a few rows; nothing is stored."""
+    with shell.client() as client:
+        answer = shell.check(
+            client.post("/v1/previews", json=read(document), params={"rows": rows})
+        )
+    if as_json:
+        shell.show(answer, as_json=True)
+        return
+    for row in answer["rows"]:
+        shell.out.rule(f"row {row['item']}")
+        for message in row["prompt"][-1:]:
+            shell.out.print(f"[bold]{message['role']}[/] ", message["content"], markup=False)
+        for sample in row["samples"]:
+            verdict = sample["verdict"]
+            shell.out.print("reply:", sample["reply"], markup=False)
+            shell.out.print(
+                "accepted" if verdict is None else f"refused: {verdict['reason']}", markup=False
+            )
+
+
+@commands.command()
+def watch(
+    job_id: JobId,
+    as_json: shell.Json = False,
+) -> None:
+    """Follow a job until it has ended; exit code 0 where it finished."""
+    with shell.client() as client:
+        job = watch_until_ended(client, job_id, quiet=as_json)
+    _show(job, as_json=as_json)
+    if job["state"] != "finished":
+        raise typer.Exit(1)
+
+
+@commands.command("list")
+def list_jobs(
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 20,
+    as_json: shell.Json = False,
+) -> None:
+    """The latest jobs."""
+    params: dict[str, Any] = {"limit": limit}
+    if state:
+        params["state"] = state
+    with shell.client() as client:
+        page = shell.check(client.get("/v1/jobs", params=params))
+    shell.show(
+        page,
+        as_json=as_json,
+        columns=("id", "state", "ledger.accepted", "num_records", "document.corpus", "created_at"),
+    )
+
+
+@commands.command()
+def show(job_id: JobId, as_json: shell.Json = False) -> None:
+    """One job: its state, ledger and funnel."""
+    with shell.client() as client:
+        job = shell.check(client.get(f"/v1/jobs/{job_id}"))
+    _show(job, as_json=as_json)
+
+
+@commands.command()
+def cancel(job_id: JobId, as_json: shell.Json = False) -> None:
+    """Stop a job; what it has accepted stays."""
+    with shell.client() as client:
+        job = shell.check(client.post(f"/v1/jobs/{job_id}/cancel"))
+    _show(job, as_json=as_json)
+
+
+def read(document: Path) -> Any:
+    """A job document from a file; what is wrong with the file ends the command."""
+    try:
+        text = sys.stdin.read() if str(document) == "-" else document.read_text("utf-8")
+        return yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        shell.fail(f"cannot read {document}: {error}", None, 2)
+    except yaml.YAMLError as error:
+        shell.fail(f"{document} is not YAML: {error}", None, 2)
+
+
+def _show(job: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        shell.show(job, as_json=True)
+        return
+    ledger, funnel = job["ledger"], job["funnel"]
+    shell.out.print(f"job {job['id']}: [bold]{job['state']}[/]")
+    if job["reason"]:
+        shell.out.print(job["reason"], markup=False)
+    shell.out.print("  ".join(f"{name} {count}" for name, count in ledger.items()))
+    stages = ("generated", "parsed", "filtered", "novel", "accepted")
+    shell.out.print(" → ".join(f"{stage} {funnel[stage]}" for stage in stages))
+    for reason, count in sorted(funnel["reasons"].items(), key=lambda pair: -pair[1]):
+        shell.out.print(f"  {count:>6}  {reason}", markup=False)

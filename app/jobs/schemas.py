@@ -1,0 +1,208 @@
+"""The job document, and a job as it is shown."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from app.corpus.schemas import DedupSpec
+from app.curation import funnel
+from app.curation.accept import AcceptSpec
+from app.jobs.ledger import Ledger
+from app.jobs.models import Job
+from app.names import Ref
+from app.recipes import Recipe, Single, recipes
+from app.seeds.plan import SeedSpec
+from app.teachers.sampling import Sampling
+
+MOST_RECORDS = 100_000_000
+
+
+def _set_alone(value: Any) -> Any:
+    """`few_shot: faq@2` is short for `{set: faq@2}`."""
+    return {"set": value} if isinstance(value, str) else value
+
+
+def _recipe_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class FewShotSpec(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+    set_: Ref = Field(alias="set", examples=["question-answer@1"])
+    """A few-shot set; its latest version if none is given."""
+    k: int | None = Field(default=None, ge=1, le=8, examples=[6])
+    """How many of its examples a prompt shows; all of them if it is not said."""
+    rotate: Literal["chunk", "none"] = "chunk"
+    """With `chunk`, which examples are shown and in what order changes from chunk to chunk (never
+    within one, so that the teacher's prefix cache serves); with `none`, always the first `k`."""
+
+
+class Limits(BaseModel, frozen=True, extra="forbid"):
+    max_candidates: int | None = Field(default=None, ge=1, le=10 * MOST_RECORDS, examples=[500])
+    """The most samples to ask for, kept or not; five times `num_records` if it is not said."""
+
+
+class PublishSpec(BaseModel, frozen=True, extra="forbid"):
+    dataset: Ref = Field(examples=["support/faq"])
+    """The dataset that gets a version when the job has finished; made if it does not exist."""
+    splits: dict[str, float] = Field(
+        default={"train": 1.0}, examples=[{"train": 0.95, "validation": 0.05}]
+    )
+
+
+EXAMPLE: dict[str, Any] = {
+    "corpus": "support/faq",
+    "teacher": "local",
+    "template": "question-answer",
+    "few_shot": {"set": "question-answer", "k": 6},
+    "seeds": {
+        "matrix": {"topic": ["refunds", "delivery", "passwords"], "level": {"easy": 1, "hard": 3}},
+        "random_seed": 7,
+    },
+    "sampling": {"temperature": 0.8, "max_tokens": 300},
+    "num_records": 60,
+}
+
+
+class JobSpec(BaseModel, frozen=True, extra="forbid"):
+    """The document of a job: a file, the body of a submission, the body of a preview. Corpus,
+    teacher, template, seeds and num_records are enough.
+    """
+
+    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
+
+    corpus: Ref
+    """Where records land. It is made if it does not exist."""
+    teacher: Ref
+    """Who is asked."""
+    template: Ref
+    """What is asked; its latest version if none is given."""
+    few_shot: Annotated[FewShotSpec, BeforeValidator(_set_alone)] | None = None
+    """The examples shown; none if it is not said."""
+    seeds: SeedSpec
+    """The rows that the template is rendered over, again and again until the target is reached."""
+    sampling: Sampling | None = None
+    """Above the template's own defaults."""
+    recipe: Annotated[Recipe, recipes, BeforeValidator(_recipe_name)] = Single()
+    accept: AcceptSpec = AcceptSpec()
+    dedup: DedupSpec | None = None
+    """What makes two records the same; the corpus's own policy if it has one, else the
+    template's."""
+    num_records: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[60])
+    """The target, in accepted records. If it is not said, every seed row is asked once."""
+    limits: Limits = Limits()
+    on_exhausted: Literal["finish", "fail"] = "finish"
+    """How a job ends that used up its candidates before it reached its target."""
+    priority: int = Field(default=0, ge=-100, le=100)
+    """Jobs of a higher priority are worked first."""
+    publish: PublishSpec | None = None
+
+
+class LedgerView(BaseModel):
+    """planned = accepted + rejected + failed + cancelled + open, at every moment."""
+
+    planned: int
+    accepted: int
+    rejected: int
+    failed: int
+    cancelled: int
+    open: int
+
+
+class FunnelView(BaseModel):
+    """How many samples came how far, and why the others did not."""
+
+    generated: int
+    parsed: int
+    filtered: int
+    novel: int
+    accepted: int
+    reasons: dict[str, int] = Field(examples=[{"dedup.exact": 4, "parse.json.schema": 2}])
+
+
+class TokensView(BaseModel):
+    prompt: int
+    completion: int
+    cached: int
+    """Of the prompt tokens, those that the teacher's prefix cache served."""
+
+
+class JobView(BaseModel):
+    id: UUID
+    state: Literal[
+        "queued",
+        "running",
+        "waiting_for_teacher",
+        "cancelling",
+        "finished",
+        "failed",
+        "cancelled",
+    ]
+    reason: str | None
+    """Why it ended as it did, or what it waits for."""
+    digest: str
+    """Of the document: equal for jobs that ask for the same."""
+    document: dict[str, Any]
+    """Resolved: every "latest" pinned, every default written out."""
+    num_records: int
+    ledger: LedgerView
+    funnel: FunnelView
+    tokens: TokensView
+    published: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job, account: Ledger, waiting: str | None) -> "JobView":
+        is_waiting = waiting is not None and job.state in {"queued", "running"}
+        return cls(
+            id=job.id,
+            state="waiting_for_teacher" if is_waiting else job.state,
+            reason=waiting if is_waiting else job.reason,
+            digest=job.digest,
+            document=job.document,
+            num_records=job.num_records,
+            ledger=LedgerView(
+                planned=account.planned,
+                accepted=account.accepted,
+                rejected=account.rejected,
+                failed=account.failed,
+                cancelled=account.cancelled,
+                open=account.open,
+            ),
+            funnel=_funnel(account),
+            tokens=TokensView(
+                prompt=account.prompt_tokens,
+                completion=account.completion_tokens,
+                cached=account.cached_tokens,
+            ),
+            published=job.published,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            ended_at=job.ended_at,
+        )
+
+
+def _funnel(account: Ledger) -> FunnelView:
+    counted = funnel.count({None: account.accepted, **account.reasons})
+    by_name = {stage.value: number for stage, number in counted.items()}
+    return FunnelView(
+        generated=by_name["generated"],
+        parsed=by_name["parsed"],
+        filtered=by_name["filtered"],
+        novel=by_name["novel"],
+        accepted=by_name["accepted"],
+        reasons=dict(account.reasons),
+    )
+
+
+class FailureView(BaseModel):
+    """A sample for which no usable reply could be had."""
+
+    item: int
+    sample: int
+    reason: str = Field(examples=["teacher.error_500"])
+    detail: str | None
+    attempts: int

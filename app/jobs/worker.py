@@ -1,0 +1,188 @@
+"""A worker process: takes tickets, works chunks, shows signs of life, and sweeps.
+
+procrastinate delivers the tickets; what a ticket leads to is decided by the ledger. Every worker
+sweeps: the sweep asks only the ledger and the database's clock, so any number may run at once.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import procrastinate
+import structlog
+from procrastinate import App, PsycopgConnector
+
+from app.jobs import lease, store, tickets
+from app.jobs.advance import advance
+from app.jobs.chunk import Done, HandedBack, work
+from app.jobs.durable import is_away, transaction
+from app.jobs.lease import Claim
+from app.jobs.loaded import Tools
+from app.teachers import store as teachers
+
+log = structlog.stdlib.get_logger(__name__)
+
+SWEEP_EVERY = 2.0
+"""Seconds. Also how often procrastinate polls, so that a lost notification costs no more."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process's work. `run` returns when it was told to stop and nothing is held any more."""
+
+    tools: Tools
+    concurrency: int
+    lease: timedelta
+    grace: float
+    holder: str = field(default_factory=lambda: uuid4().hex)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    held: dict[tuple[UUID, int], asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.draining.set)
+        log.info("worker started", holder=self.holder, concurrency=self.concurrency)
+        loops = [
+            asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
+            asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
+        ]
+        try:
+            await self._deliver()
+        finally:
+            for running in loops:
+                running.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            log.info("worker stopped", holder=self.holder)
+
+    async def _deliver(self) -> None:
+        """Run procrastinate's worker until told to stop; start it again if it ends by itself."""
+        while not self.draining.is_set():
+            try:
+                await self._deliver_once()
+            except Exception as error:  # noqa: BLE001  (whatever ended it, delivery goes on)
+                log.warning("delivery interrupted, starting it again", error=str(error)[:200])
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await self.draining.wait()
+
+    async def _deliver_once(self) -> None:
+        app = App(connector=PsycopgConnector(conninfo=self.tools.database.libpq_url))
+
+        @app.task(name=tickets.TASK, queue=tickets.QUEUE)
+        async def chunk(teacher_id: str, slot: int) -> None:
+            await self._take(UUID(teacher_id), slot)
+
+        async with app.open_async():
+            running = asyncio.create_task(
+                app.run_worker_async(
+                    queues=[tickets.QUEUE],
+                    concurrency=self.concurrency,
+                    fetch_job_polling_interval=SWEEP_EVERY,
+                    shutdown_graceful_timeout=self.grace,
+                    update_heartbeat_interval=self.lease.total_seconds() / 3,
+                    stalled_worker_timeout=self.lease.total_seconds(),
+                    delete_jobs=procrastinate.jobs.DeleteJobCondition.ALWAYS.value,
+                    install_signal_handlers=False,
+                )
+            )
+            stop = asyncio.create_task(self.draining.wait())
+            await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            running.cancel()  # procrastinate's own way to be told to drain
+            with suppress(asyncio.CancelledError):
+                await running
+
+    async def _take(self, teacher_id: UUID, slot: int) -> None:
+        """What a ticket leads to: one chunk, and the slot's next ticket if there may be more."""
+        database = self.tools.database
+        claim = await transaction(
+            database, lambda session: lease.claim(session, teacher_id, self.holder, self.lease)
+        )
+        if claim is None:
+            return
+        with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
+            again = await self._work(claim, teacher_id)
+        if again and not self.draining.is_set():
+            await transaction(
+                database, lambda session: tickets.issue_slot(session, teacher_id, slot)
+            )
+
+    async def _work(self, claim: Claim, teacher_id: UUID) -> bool:
+        """Work a claimed chunk; answers whether the teacher is fit for the next."""
+        key = (claim.chunk_id, claim.epoch)
+        task = asyncio.current_task()
+        if task is not None:
+            self.held[key] = task
+        try:
+            job = await self.tools.load(claim.job_id)
+            end = await work(claim, job, self.tools, in_flight=job.share, draining=self.draining)
+        finally:
+            self.held.pop(key, None)
+        return await self._judge(teacher_id, end)
+
+    async def _judge(self, teacher_id: UUID, end: object) -> bool:
+        database = self.tools.database
+        match end:
+            case HandedBack(failure=failure) if failure is not None:
+                log.warning("teacher away", teacher=str(teacher_id), reason=failure.reason)
+                await transaction(
+                    database,
+                    lambda session: teachers.open_circuit(
+                        session,
+                        teacher_id,
+                        f"{failure.reason}: {failure.message}",
+                        failure.retry_after,
+                    ),
+                )
+                return False
+            case Done():
+                await transaction(
+                    database, lambda session: teachers.close_circuit(session, teacher_id)
+                )
+                return True
+            case _:
+                return True
+
+    async def _renew(self) -> None:
+        async with self.tools.database.unit_of_work() as session:
+            alive = await lease.renew(session, self.holder, self.lease)
+        for key, task in list(self.held.items()):
+            if key not in alive:
+                log.warning("lease lost", chunk=str(key[0]), epoch=key[1])
+                task.cancel()
+
+    async def _sweep(self) -> None:
+        """Return orphaned chunks, decide for jobs that nobody decides for, top up tickets.
+
+        Each in a transaction of its own: none then waits for another's locks while it holds some.
+        """
+        unit_of_work = self.tools.database.unit_of_work
+        async with unit_of_work() as session:
+            lost = await lease.reap(session)
+        async with unit_of_work() as session:
+            given_up = await lease.abandon(session)
+        if lost or given_up:
+            log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
+        async with unit_of_work() as session:
+            undecided = await store.undecided(session)
+        for job_id in undecided:
+            async with unit_of_work() as session:
+                await advance(session, job_id)
+        async with unit_of_work() as session:
+            await tickets.drop_stalled(session, self.lease)
+            await tickets.top_up(session)
+
+
+async def _forever(duty: Callable[[], Awaitable[None]], every: float) -> None:
+    while True:
+        try:
+            await duty()
+        except Exception as error:
+            if not is_away(error):
+                log.exception("a periodic duty failed")
+        await asyncio.sleep(every)
