@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,6 +51,18 @@ async def get_or_create(
     )
     new = await session.scalar(made)
     return await get(session, ref), new is not None
+
+
+async def settle_columns(session: AsyncSession, corpus_id: UUID, columns: dict[str, str]) -> bool:
+    """Give a corpus its columns, or check them: false where it has others."""
+    await session.execute(
+        update(Corpus)
+        .where(Corpus.id == corpus_id, Corpus.columns.is_(None))
+        .values(columns=columns)
+    )
+    return bool(
+        await session.scalar(select(Corpus.columns == columns).where(Corpus.id == corpus_id))
+    )
 
 
 async def page(

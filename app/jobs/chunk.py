@@ -17,9 +17,10 @@ from app.corpus.candidate import Candidate, Place, Rejected, Reply
 from app.jobs import lease, settle, store
 from app.jobs.advance import advance
 from app.jobs.ask import Answered, Asker, Unanswered
+from app.jobs.blueprint import Question
 from app.jobs.durable import transaction
 from app.jobs.lease import Claim, LeaseLost
-from app.jobs.loaded import Loaded, Question, Tools
+from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed, Outcome
 from app.teachers.failures import TeacherFailure
 

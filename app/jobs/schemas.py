@@ -11,9 +11,10 @@ from app.curation import funnel
 from app.curation.accept import AcceptSpec
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
+from app.jobs.store import Failure
 from app.names import Ref
 from app.recipes import Recipe, Single, recipes
-from app.seeds.plan import SeedSpec
+from app.seeds.spec import SeedSpec
 from app.teachers.sampling import Sampling
 
 MOST_RECORDS = 100_000_000
@@ -206,3 +207,13 @@ class FailureView(BaseModel):
     reason: str = Field(examples=["teacher.error_500"])
     detail: str | None
     attempts: int
+
+    @classmethod
+    def of(cls, failure: Failure) -> "FailureView":
+        return cls(
+            item=failure.item,
+            sample=failure.sample,
+            reason=failure.reason,
+            detail=failure.detail,
+            attempts=failure.attempts,
+        )

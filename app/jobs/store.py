@@ -196,19 +196,29 @@ _OPEN = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    item: int
+    sample: int
+    reason: str
+    detail: str | None
+    attempts: int
+
+
 async def failures(
     session: AsyncSession, job_id: UUID, *, after: int | None, limit: int
-) -> Sequence[tuple[int, int, str, str | None, int]]:
-    """Samples that failed: item, sample, reason, detail, attempts; by item."""
+) -> Sequence[Failure]:
+    """Samples that failed, by item and sample; `after` is `item * 64 + sample` of one."""
     rows = await session.execute(
         _FAILURES, {"job": job_id, "after": -1 if after is None else after, "limit": limit}
     )
-    return [(r.item, r.sample, r.reason, r.detail, r.attempts) for r in rows]
+    return [Failure(r.item, r.sample, r.reason, r.detail, r.attempts) for r in rows]
 
 
 _FAILURES = text("""
     SELECT item, sample, reason, detail, attempts FROM sample
-    WHERE job_id = :job AND outcome = 'failed' AND item * 64 + sample > :after
+    WHERE job_id = :job AND outcome = 'failed'
+      AND (item, sample) > (CAST(:after AS int8) / 64, CAST(:after AS int8) % 64)
     ORDER BY item, sample LIMIT :limit
 """)
 

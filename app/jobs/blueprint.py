@@ -1,0 +1,127 @@
+"""What a job does, without what it has done: the pinned document, turned into things that work.
+
+A preview runs the same blueprint as a job.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.curation.chain import Chain
+from app.jobs.schemas import FewShotSpec, JobSpec
+from app.prompts import store as prompts
+from app.prompts.cell import Refusal
+from app.prompts.few_shot import Example, FewShotSet
+from app.prompts.prompt import Prompt
+from app.prompts.sandbox import RenderPool
+from app.prompts.template import Template
+from app.seeds import store as seeds
+from app.seeds.plan import SeedPlan
+from app.teachers.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item: its row, and the prompt it became, or what was wrong with it."""
+
+    item: int
+    inputs: dict[str, Any]
+    seed_position: int | None
+    prompt: Prompt | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What does not change while a job runs, and needs no database: also what a preview runs."""
+
+    template: Template
+    few_shot: FewShotSet | None
+    shown: FewShotSpec | None
+    plan: SeedPlan
+    seed_version_id: UUID | None
+    sampling: Sampling
+    chain: Chain
+
+    async def rows(
+        self, session: AsyncSession, items: Sequence[int]
+    ) -> list[tuple[int, dict[str, Any], int | None]]:
+        """Item, inputs and seed position of each item."""
+        planned = {item: self.plan.row(item) for item in items}
+        positions = [row.position for row in planned.values() if row.position is not None]
+        fetched = (
+            await seeds.rows(session, self.seed_version_id, positions)
+            if self.seed_version_id is not None
+            else {}
+        )
+        given = set(self.plan.fields)
+        names = [name for name in self.template.input_names if name in given]
+        return [
+            (item, self.plan.inputs(item, fetched, names), row.position)
+            for item, row in planned.items()
+        ]
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """What the teacher is held to, where the reply is JSON and the teacher can be held."""
+        return self.template.response if self.template.format == "json" else None
+
+    def examples(self, seq: int) -> tuple[Example, ...]:
+        """What the prompts of the chunk `seq` show."""
+        if self.few_shot is None or self.shown is None:
+            return ()
+        k = self.shown.k or len(self.few_shot.examples)
+        return self.few_shot.shown(k, seq if self.shown.rotate == "chunk" else 0)
+
+    async def questions(
+        self,
+        pool: RenderPool,
+        rows: Sequence[tuple[int, dict[str, Any], int | None]],
+        seq: int,
+    ) -> list[Question]:
+        rendered = await pool.render(
+            self.template.source, self.examples(seq), [inputs for _, inputs, _ in rows]
+        )
+        return [
+            Question(item, self.template.complete(inputs), position, None, _why(prompt))
+            if isinstance(prompt, Refusal)
+            else Question(item, self.template.complete(inputs), position, prompt)
+            for (item, inputs, position), prompt in zip(rows, rendered, strict=True)
+        ]
+
+
+def _why(refusal: Refusal) -> str:
+    return refusal.raised().detail
+
+
+async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
+    """The blueprint of a resolved document: every reference in it names a version."""
+    version = await prompts.resolve_template(session, spec.template)
+    template = version.template
+    few_shot = None
+    if spec.few_shot is not None:
+        few_shot = (await prompts.resolve_few_shot(session, spec.few_shot.set_)).few_shot
+    seed_version = None
+    if spec.seeds.dataset is not None:
+        seed_version = await seeds.resolve(session, spec.seeds.dataset)
+    return Blueprint(
+        template=template,
+        few_shot=few_shot,
+        shown=spec.few_shot,
+        plan=SeedPlan.of(
+            spec.seeds,
+            seed_version.rows if seed_version else 0,
+            seed_version.columns if seed_version else (),
+        ),
+        seed_version_id=seed_version.id if seed_version else None,
+        sampling=spec.sampling or Sampling(),
+        chain=Chain.of(
+            spec.accept,
+            template.format,
+            template.response,
+            spec.dedup.on if spec.dedup else None,
+        ),
+    )

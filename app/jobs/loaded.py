@@ -1,0 +1,88 @@
+"""A job as a worker holds it, and what a worker has for all of its jobs."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.curation.chain import Chain
+from app.db import Database
+from app.jobs import store
+from app.jobs.ask import Asker
+from app.jobs.blueprint import Blueprint, Question, read_blueprint
+from app.jobs.lease import Claim
+from app.jobs.schemas import JobSpec
+from app.jobs.store import open_items
+from app.prompts.sandbox import RenderPool
+from app.teachers import store as teachers
+from app.teachers.clients import Clients
+from app.teachers.models import Teacher
+
+_JOBS_REMEMBERED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A job on one worker."""
+
+    job_id: UUID
+    corpus_id: UUID
+    teacher: Teacher
+    samples_per_item: int
+    blueprint: Blueprint
+
+    @property
+    def chain(self) -> Chain:
+        return self.blueprint.chain
+
+    @property
+    def share(self) -> int:
+        """Requests that one chunk may have in flight, so that all slots together keep the cap."""
+        return max(1, self.teacher.max_in_flight // self.teacher.chunk_slots)
+
+    async def questions(self, claim: Claim, tools: "Tools") -> list[Question]:
+        """The chunk's items that neither ended nor have a stored reply, rendered."""
+        async with tools.database.unit_of_work() as session:
+            items = await open_items(
+                session, claim.job_id, claim.first_item, claim.items, self.samples_per_item
+            )
+            rows = await self.blueprint.rows(session, items)
+        return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
+
+    def asker(self, tools: "Tools") -> Asker:
+        return Asker(
+            client=tools.clients.of(self.teacher),
+            sampling=self.blueprint.sampling,
+            schema=self.blueprint.template.response
+            if self.blueprint.template.format == "json"
+            else None,
+            deadline=tools.deadline,
+        )
+
+
+@dataclass(slots=True)
+class Tools:
+    """What a worker has for all of its chunks."""
+
+    database: Database
+    pool: RenderPool
+    clients: Clients
+    deadline: float
+    """Seconds that one call to a teacher may take in all."""
+    _blueprints: OrderedDict[UUID, tuple[UUID, int, Blueprint]] = field(default_factory=OrderedDict)
+
+    async def load(self, job_id: UUID) -> Loaded:
+        """The job, its blueprint remembered from earlier chunks: a job's document never changes."""
+        async with self.database.unit_of_work() as session:
+            job = await store.get(session, job_id)
+            if job_id not in self._blueprints:
+                spec = JobSpec.model_validate(job.document)
+                self._blueprints[job_id] = (
+                    job.corpus_id,
+                    job.samples_per_item,
+                    await read_blueprint(session, spec),
+                )
+                if len(self._blueprints) > _JOBS_REMEMBERED:
+                    self._blueprints.popitem(last=False)
+            teacher = await teachers.by_id(session, job.teacher_id)
+        corpus_id, samples, blueprint = self._blueprints[job_id]
+        return Loaded(job_id, corpus_id, teacher, samples, blueprint)

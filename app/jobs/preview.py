@@ -1,0 +1,177 @@
+"""A few rows of a job document, asked for at once; nothing is stored in a corpus."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.corpus import store as corpora
+from app.curation.chain import Chain, Curated
+from app.curation.text import for_display
+from app.curation.verdict import Verdict
+from app.db import Database
+from app.errors import Unavailable
+from app.jobs.ask import Answered, Asker, Unanswered
+from app.jobs.blueprint import Question, read_blueprint
+from app.jobs.resolve import resolve
+from app.jobs.schemas import JobSpec
+from app.prompts.sandbox import RenderPool
+from app.teachers.clients import Clients
+from app.teachers.completion import Completion
+from app.teachers.failures import TeacherFailure
+
+MOST_ROWS = 20
+DEADLINE = 120.0
+"""Seconds for the whole preview: somebody is waiting for it."""
+_SHOWN = 20_000
+
+
+class MessageView(BaseModel):
+    role: str
+    content: str
+
+
+class VerdictView(BaseModel):
+    """Why a sample would be refused."""
+
+    reason: str = Field(examples=["parse.json.schema"])
+    value: Any
+    threshold: Any
+    detail: str | None
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "VerdictView":
+        return cls(
+            reason=verdict.reason,
+            value=verdict.value,
+            threshold=verdict.threshold,
+            detail=verdict.detail,
+        )
+
+
+class PreviewSample(BaseModel):
+    reply: str
+    """What the teacher said; what JSON cannot carry is shown escaped."""
+    reasoning: str | None
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    record: dict[str, Any] | None
+    """What was parsed."""
+    verdict: VerdictView | None
+    """Null for a sample that a job would accept."""
+
+
+class PreviewRow(BaseModel):
+    item: int
+    inputs: dict[str, Any]
+    prompt: list[MessageView]
+    problem: str | None
+    """Why there are no samples, if there are none."""
+    samples: list[PreviewSample]
+
+
+class PreviewView(BaseModel):
+    document: dict[str, Any]
+    """Resolved, as a job's would be."""
+    digest: str
+    rows: list[PreviewRow]
+
+
+async def preview(
+    database: Database, pool: RenderPool, clients: Clients, spec: JobSpec, rows: int
+) -> PreviewView:
+    """Raises `Invalid` as a submission would, and `Unavailable` where the teacher is away."""
+    async with database.unit_of_work() as session:
+        resolved = await resolve(session, spec)
+        blueprint = await read_blueprint(session, resolved.spec)
+        wanted = await blueprint.rows(session, range(rows))
+        corpus = await corpora.find(session, spec.corpus)
+    questions = await blueprint.questions(pool, wanted, 0)
+    asker = Asker(
+        client=clients.of(resolved.teacher),
+        sampling=blueprint.sampling,
+        schema=blueprint.schema,
+        deadline=DEADLINE,
+    )
+    try:
+        async with asyncio.timeout(DEADLINE):
+            results = await asyncio.gather(
+                *(_ask(asker, question, resolved.digest[:12]) for question in questions)
+            )
+    except TeacherFailure as failure:
+        raise Unavailable(
+            failure.reason, f"the teacher {spec.teacher} does not answer: {failure.message}"
+        ) from failure
+    except TimeoutError as slow:
+        raise Unavailable(
+            "preview.too_slow",
+            f"the teacher {spec.teacher} took more than {DEADLINE:.0f} seconds",
+            hint="Ask for fewer rows, or for fewer max_tokens.",
+        ) from slow
+    shown = [
+        _row(blueprint.chain, question, result)
+        for question, result in zip(questions, results, strict=True)
+    ]
+    views = await _mark_duplicates(database, corpus.id if corpus else None, shown)
+    return PreviewView(document=resolved.document, digest=resolved.digest, rows=views)
+
+
+async def _ask(asker: Asker, question: Question, name: str) -> Answered | Unanswered:
+    if question.prompt is None:
+        return Unanswered("prompt.render", question.problem or "", 0)
+    return await asker.ask(question.prompt, f"preview.{name}.{question.item}")
+
+
+def _row(
+    chain: Chain, question: Question, result: Answered | Unanswered
+) -> tuple[PreviewRow, list[Curated]]:
+    answered = result.completions if isinstance(result, Answered) else ()
+    curated = [chain.curate(completion, question.inputs) for completion in answered]
+    messages = question.prompt.messages if question.prompt else ()
+    row = PreviewRow(
+        item=question.item,
+        inputs=question.inputs,
+        prompt=[MessageView(role=m.role, content=m.content) for m in messages],
+        problem=f"{result.reason}: {result.detail}" if isinstance(result, Unanswered) else None,
+        samples=[_sample(c, w) for c, w in zip(answered, curated, strict=True)],
+    )
+    return row, curated
+
+
+def _sample(completion: Completion, curated: Curated) -> PreviewSample:
+    storable = curated.verdict is None or curated.verdict.stage != "text"
+    return PreviewSample(
+        reply=for_display(completion.content, _SHOWN),
+        reasoning=None
+        if completion.reasoning is None
+        else for_display(completion.reasoning, _SHOWN),
+        finish_reason=completion.finish_reason,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        record=curated.record if storable else None,
+        verdict=None if curated.verdict is None else VerdictView.of(curated.verdict),
+    )
+
+
+async def _mark_duplicates(
+    database: Database, corpus_id: UUID | None, shown: Sequence[tuple[PreviewRow, list[Curated]]]
+) -> list[PreviewRow]:
+    """Say of what would be accepted whether the corpus, or an earlier row here, has it already."""
+    digests = [c.digest for _, curated in shown for c in curated if c.digest is not None]
+    seen: set[bytes] = set()
+    if corpus_id is not None and digests:
+        async with database.unit_of_work() as session:
+            seen |= (await corpora.known(session, corpus_id, digests)).keys()
+    for row, curated in shown:
+        for sample, one in zip(row.samples, curated, strict=True):
+            if one.digest is None:
+                continue
+            if one.digest in seen:
+                sample.verdict = VerdictView.of(
+                    Verdict("dedup.exact", detail="a record of the corpus or of this preview")
+                )
+            seen.add(one.digest)
+    return [row for row, _ in shown]

@@ -1,0 +1,237 @@
+"""From a job document to the resolved one: everything checked and pinned before work is queued."""
+
+from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus import store as corpora
+from app.corpus.models import Corpus
+from app.corpus.schemas import DedupSpec
+from app.digest import digest
+from app.errors import FieldError, Invalid, NotFound
+from app.jobs.schemas import MOST_RECORDS, FewShotSpec, JobSpec
+from app.prompts import store as prompts
+from app.prompts.few_shot import check_examples
+from app.prompts.json_schema import compile_schema
+from app.prompts.template import Template
+from app.seeds import store as seeds
+from app.seeds.plan import SeedPlan
+from app.teachers import store as teachers
+from app.teachers.models import Teacher
+from app.teachers.sampling import Sampling
+
+CANDIDATES_PER_RECORD = 5
+"""The most candidates for each record wanted, where the document sets no limit."""
+_ROWS_CHECKED = 1_000
+"""Rows written in the document that are checked against the template before anything is queued."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    spec: JobSpec
+    """Every reference with its version, every default written out."""
+    teacher: Teacher
+    template_version_id: UUID
+    few_shot_version_id: UUID | None
+    seed_version_id: UUID | None
+    columns: dict[str, str]
+    num_records: int
+    max_candidates: int
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return self.spec.model_dump(mode="json", by_alias=True)
+
+    @property
+    def digest(self) -> str:
+        return digest(self.document)
+
+    @property
+    def samples_per_item(self) -> int:
+        return self.spec.sampling.n if self.spec.sampling else 1
+
+
+async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
+    """Raises `Invalid` that names every field of the document that cannot be carried out."""
+    corpus = await corpora.find(session, spec.corpus)
+    teacher = await _named("/teacher", spec.teacher, teachers.get(session, spec.teacher))
+    version = await _named(
+        "/template", spec.template, prompts.resolve_template(session, spec.template)
+    )
+    template = version.template
+    few_shot, few_shot_id = await _few_shot(session, spec, template)
+    plan, seed_ref, seed_id = await _seeds(session, spec, template)
+    sampling = _sampling(spec, template, teacher)
+    accept = spec.accept.resolved(template.format)
+    accept.check(template.fields)
+    dedup = _dedup(spec, corpus, template)
+    columns = _columns(template)
+    _check_columns(corpus, columns)
+
+    num_records = spec.num_records
+    if num_records is None:
+        num_records = max(plan.count, 1) * plan.cells * sampling.n
+        if num_records > MOST_RECORDS:
+            raise Invalid.at("/num_records", "should be said: the seeds give too many rows")
+        candidates = spec.limits.max_candidates or num_records
+    else:
+        candidates = spec.limits.max_candidates or num_records * CANDIDATES_PER_RECORD
+    if candidates < sampling.n:
+        raise Invalid.at("/limits/max_candidates", "should be at least sampling.n", candidates)
+    resolved = spec.model_copy(
+        update={
+            "template": version.ref,
+            "few_shot": few_shot,
+            "seeds": spec.seeds.model_copy(update={"dataset": seed_ref}),
+            "sampling": sampling,
+            "accept": accept,
+            "dedup": dedup,
+            "num_records": num_records,
+            "limits": spec.limits.model_copy(update={"max_candidates": candidates}),
+        }
+    )
+    return Resolved(
+        spec=resolved,
+        teacher=teacher,
+        template_version_id=version.id,
+        few_shot_version_id=few_shot_id,
+        seed_version_id=seed_id,
+        columns=columns,
+        num_records=num_records,
+        max_candidates=candidates,
+    )
+
+
+async def _named(field: str, value: object, looking: Awaitable[T]) -> T:
+    """A thing the document names; that there is none is the document's fault."""
+    try:
+        return await looking
+    except NotFound as missing:
+        raise Invalid(
+            missing.code,
+            f"{field}: {missing.detail}",
+            hint=missing.hint,
+            errors=[FieldError(field, missing.detail, str(value))],
+        ) from missing
+
+
+async def _few_shot(
+    session: AsyncSession, spec: JobSpec, template: Template
+) -> tuple[FewShotSpec | None, UUID | None]:
+    if spec.few_shot is None:
+        return None, None
+    name = spec.few_shot.set_
+    version = await _named("/few_shot/set", name, prompts.resolve_few_shot(session, name))
+    examples = version.few_shot.examples
+    k = spec.few_shot.k or len(examples)
+    if k > len(examples):
+        raise Invalid.at(
+            "/few_shot/k", f"should be at most {len(examples)}: so many has {version.ref}", k
+        )
+    check_examples(template, examples, at="/few_shot/set/examples")
+    pinned = spec.few_shot.model_copy(update={"set_": version.ref, "k": k})
+    return pinned, version.id
+
+
+async def _seeds(
+    session: AsyncSession, spec: JobSpec, template: Template
+) -> tuple[SeedPlan, Any, UUID | None]:
+    needed = [name for name in template.input_names if name in template.inputs["required"]]
+    if spec.seeds.dataset is not None:
+        name = spec.seeds.dataset
+        version = await _named("/seeds/dataset", name, seeds.resolve(session, name))
+        plan = SeedPlan.of(spec.seeds, version.rows, version.columns)
+        _check_inputs(plan, template, needed)
+        return plan, version.ref, version.id
+    plan = SeedPlan.of(spec.seeds)
+    _check_inputs(plan, template, needed)
+    _check_rows(plan, template)
+    return plan, None, None
+
+
+def _check_inputs(plan: SeedPlan, template: Template, needed: Sequence[str]) -> None:
+    optional = [n for n in template.input_names if n in plan.fields and n not in needed]
+    plan.check([*needed, *optional])
+
+
+def _check_rows(plan: SeedPlan, template: Template) -> None:
+    """What the document itself writes as inputs must be what the template takes."""
+    validator = compile_schema(template.inputs)
+    for item in range(min(max(plan.count, 1) * plan.cells, _ROWS_CHECKED)):
+        values = plan.row(item).values
+        for place, problem in validator.problems(template.complete(values)):
+            raise Invalid.at(f"/seeds{place}", f"{problem}, in the row {values}"[:500])
+
+
+def _sampling(spec: JobSpec, template: Template, teacher: Teacher) -> Sampling:
+    given = spec.sampling.model_dump(exclude_unset=True) if spec.sampling else {}
+    sampling = Sampling.model_validate({**template.sampling, **given})
+    for field, problem, value in _beyond(sampling, teacher):
+        raise Invalid.at(f"/sampling/{field}", problem, value)
+    return sampling
+
+
+def _beyond(sampling: Sampling, teacher: Teacher) -> Iterator[tuple[str, str, Any]]:
+    """What this teacher is known not to do."""
+    able = teacher.known_capabilities
+    if able is None:
+        return
+    if able.context_length is not None and sampling.max_tokens >= able.context_length:
+        most = f"should be below {able.context_length}, the teacher's context length"
+        yield "max_tokens", most, sampling.max_tokens
+    if sampling.top_logprobs is not None and not able.logprobs:
+        yield "top_logprobs", "should be left out: this teacher gives none", sampling.top_logprobs
+    elif (sampling.top_logprobs or 0) > (able.max_logprobs or 0) and able.max_logprobs is not None:
+        most = f"should be at most {able.max_logprobs}, what this teacher gives"
+        yield "top_logprobs", most, sampling.top_logprobs
+
+
+def _dedup(spec: JobSpec, corpus: Corpus | None, template: Template) -> DedupSpec:
+    """The job's own policy, else the corpus's, else the template's."""
+    if spec.dedup is not None and spec.dedup.on is not None:
+        on: Sequence[str] = spec.dedup.on
+    elif corpus is not None and corpus.dedup_on is not None:
+        on = corpus.dedup_on
+    else:
+        on = template.dedup
+    known = ", ".join(template.fields)
+    for number, name in enumerate(on):
+        if name not in template.fields:
+            raise Invalid.at(f"/dedup/on/{number}", f"should be a field of a record: {known}", name)
+    return DedupSpec(on=tuple(on))
+
+
+def _columns(template: Template) -> dict[str, str]:
+    """JSON type by field of the records this template makes."""
+    properties = {**template.inputs["properties"], **template.response["properties"]}
+    return {name: _type(schema) for name, schema in properties.items()}
+
+
+def _type(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if isinstance(kind, str):
+        return kind
+    values = schema.get("enum") if isinstance(schema, dict) else None
+    is_text = isinstance(values, list) and all(isinstance(v, str) for v in values)
+    return "string" if is_text else "any"
+
+
+def _check_columns(corpus: Corpus | None, columns: dict[str, str]) -> None:
+    if corpus is None or corpus.columns is None or corpus.columns == columns:
+        return
+    raise Invalid.at(
+        "/corpus",
+        f"should be a corpus of records with the fields {_listed(columns)}; the records of "
+        f"{corpus.namespace}/{corpus.name} have {_listed(corpus.columns)}",
+        f"{corpus.namespace}/{corpus.name}",
+        hint="A corpus has one record schema; give another corpus for another kind of record.",
+    )
+
+
+def _listed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in sorted(columns.items()))

@@ -1,0 +1,57 @@
+"""A job, its corpus, its first chunks and their deliveries: all in the caller's transaction."""
+
+from math import ceil
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus import store as corpora
+from app.corpus.models import Corpus
+from app.jobs import lease, tickets
+from app.jobs.models import Job
+from app.jobs.plan import items_per_chunk
+from app.jobs.resolve import Resolved, resolve
+from app.jobs.schemas import JobSpec
+
+
+async def submit(session: AsyncSession, spec: JobSpec) -> Job:
+    """Check, pin and queue. Either all of it happens or nothing."""
+    resolved = await resolve(session, spec)
+    on = resolved.spec.dedup.on if resolved.spec.dedup else None
+    corpus, _ = await corpora.get_or_create(session, spec.corpus, on)
+    if not await corpora.settle_columns(session, corpus.id, resolved.columns):
+        # Another job gave it its columns since: say so as if it had been there all along.
+        await session.refresh(corpus)
+        await resolve(session, spec)
+    job = await _queue(session, resolved, corpus)
+    await tickets.issue(session, resolved.teacher.id)
+    return job
+
+
+async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> Job:
+    job = Job(
+        namespace=corpus.namespace,
+        document=resolved.document,
+        digest=resolved.digest,
+        corpus_id=corpus.id,
+        teacher_id=resolved.teacher.id,
+        template_version_id=resolved.template_version_id,
+        few_shot_version_id=resolved.few_shot_version_id,
+        seed_version_id=resolved.seed_version_id,
+        num_records=resolved.num_records,
+        max_candidates=resolved.max_candidates,
+        samples_per_item=resolved.samples_per_item,
+        priority=resolved.spec.priority,
+    )
+    session.add(job)
+    await session.flush()
+    samples = resolved.samples_per_item
+    items = min(ceil(job.num_records / samples), job.max_candidates // samples)
+    await lease.plan(
+        session,
+        job.id,
+        first_item=0,
+        items=items,
+        per_chunk=items_per_chunk(items, samples),
+        samples=samples,
+    )
+    return job
