@@ -9,6 +9,8 @@ from fastapi_offline import FastAPIOffline
 
 from app.db import Database
 from app.errors import Unavailable
+from app.prompts import router as prompts
+from app.prompts.sandbox import RenderPool
 from app.settings import Settings
 from app.web import health, problems
 
@@ -20,7 +22,7 @@ as immutable dataset versions.
 
 
 def routers() -> list[APIRouter]:
-    return [health.router]
+    return [health.router, prompts.router]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -35,9 +37,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(url)
+        app.state.render_pool = RenderPool()
         try:
             yield
         finally:
+            await app.state.render_pool.close()
             await app.state.database.close()
 
     app: FastAPI = FastAPIOffline(
