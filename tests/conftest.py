@@ -17,6 +17,7 @@ from app.db import Database
 from app.local import postgres
 from app.main import create_app
 from app.settings import Settings
+from tests.fake_teacher import FakeTeacher
 
 TEMPLATE = "limbeck_template"
 
@@ -84,3 +85,10 @@ async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """The application that ships, over ASGI, on this test's own database."""
     async with running(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeTeacher]:
+    """A scripted teacher, serving on loopback."""
+    with FakeTeacher() as teacher:
+        yield teacher

@@ -1,0 +1,74 @@
+"""How a fake teacher answers probes, by what it is able to do."""
+
+from typing import Any
+
+from tests.fake_teacher.behaviour import Behaviour, error_body
+from tests.fake_teacher.replies import completion, schema_of
+
+ALL = frozenset(
+    {
+        "choice",
+        "echo",
+        "embeddings",
+        "extras",
+        "gauges",
+        "json_schema",
+        "logprobs",
+        "model_check",
+        "n",
+        "score",
+        "token_ids",
+    }
+)
+TOP_LOGPROBS = 20
+
+
+def probe_reply(
+    abilities: frozenset[str], model: str, body: dict[str, Any], request_id: str
+) -> Behaviour:
+    """Fields that it does not know are ignored with 200, as real servers do."""
+    if body.get("model") != model and "model_check" in abilities:
+        message = f"The model `{body.get('model')}` does not exist."
+        return Behaviour(status=404, body=error_body(404, message, "model"))
+    asked = body.get("top_logprobs") or 0
+    if "logprobs" in abilities and asked > TOP_LOGPROBS:
+        message = f"Requested {asked} top logprobs, which is greater than max allowed: 20"
+        return Behaviour(status=400, body=error_body(400, message, "top_logprobs"))
+    if "top_k" in body and "extras" not in abilities:
+        return Behaviour(status=400, body=error_body(400, "Unrecognized argument: top_k", "top_k"))
+    content: Any = "Good day."
+    schema = schema_of(body)
+    if schema is not None and "json_schema" in abilities:
+        content = None
+    choices = (body.get("structured_outputs") or {}).get("choice")
+    if choices and "choice" in abilities:
+        content = choices[0]
+    extra: dict[str, Any] = {} if "echo" in abilities else {"id": "reply-1"}
+    plain = {k: v for k, v in body.items() if k != "logprobs" or "logprobs" in abilities}
+    count = 1 if "n" not in abilities else None
+    made = completion(
+        Behaviour(contents=None if content is None else (content,), choices=count),
+        plain,
+        request_id,
+        number=1,
+    )
+    if body.get("return_token_ids") and "token_ids" in abilities:
+        for choice in made["choices"]:
+            choice["token_ids"] = [1, 2, 3]
+    return Behaviour(extra=made | extra, contents=("",))
+
+
+def scored(body: dict[str, Any]) -> dict[str, Any]:
+    """`/v1/completions` with `prompt_logprobs`: one entry a token, the first of them null."""
+    ids = body.get("prompt") or []
+    entry = {"logprob": -1.0, "rank": 1, "decoded_token": "a"}
+    logprobs = [None, *({str(token): entry} for token in ids[1:])]
+    choice = {"index": 0, "text": "a", "finish_reason": "length", "prompt_logprobs": logprobs}
+    return {"id": "cmpl-1", "object": "text_completion", "choices": [choice]}
+
+
+def embedded(body: dict[str, Any]) -> dict[str, Any]:
+    given = body.get("input")
+    count = len(given) if isinstance(given, list) else 1
+    rows = [{"index": at, "embedding": [0.1, 0.2, 0.3]} for at in range(count)]
+    return {"object": "list", "data": rows, "model": body.get("model")}
