@@ -1,0 +1,84 @@
+"""What an exporter is: the layout in which a version's rows are written."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.curation.verdict import Record
+from app.datasets.features import Features, as_json
+from app.errors import FieldError, Invalid
+from app.plugins import Plugin, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a job's document says of where its records come from."""
+
+    job_id: UUID
+    digest: str | None = None
+    template: str | None = None
+    few_shot: str | None = None
+    teacher: str | None = None
+    seeds: str | None = None
+    seed_columns: tuple[str, ...] = ()
+    """What of a record comes from its seed row, and not from a matrix or the teacher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record on its way into a file."""
+
+    id: UUID
+    item: int
+    sample: int
+    digest: bytes
+    fields: Record
+    size: int
+    """Characters of its fields as JSON."""
+    origin: Origin
+
+
+class Exporter(Plugin, ABC, frozen=True):
+    """A layout. Its rows follow from the record alone, so that equal rows give equal files."""
+
+    @abstractmethod
+    def features(self, columns: Features) -> Features:
+        """The columns that it writes, from those of the corpus."""
+
+    @abstractmethod
+    def __call__(self, row: Row, features: Features) -> dict[str, Any]:
+        """One row, by column. Raises `features.Misfit` where a value has no place."""
+
+    def reads(self) -> Mapping[str, Iterable[str]]:
+        """The corpus columns that it names, by the parameter that names them."""
+        return {}
+
+    def check(self, columns: Features, at: str = "/layout") -> None:
+        """Refuses columns that the corpus does not have; `at` is where the layout stands."""
+        errors = [
+            FieldError(
+                f"{at}/{parameter}",
+                f"the corpus has no column {name!r}; known: {', '.join(columns)}",
+                name,
+            )
+            for parameter, names in self.reads().items()
+            for name in names
+            if name not in columns
+        ]
+        if errors:
+            raise Invalid(
+                "request.invalid", f"{errors[0].field}: {errors[0].problem}", errors=errors
+            )
+
+
+exporters: Registry[Exporter] = Registry("exporter")
+
+
+def joined(record: Record, names: Iterable[str]) -> str:
+    """Several fields as one text, with a blank line between; what is absent is left out."""
+    values = (record.get(name) for name in names)
+    return "\n\n".join(
+        value if isinstance(value, str) else as_json(value) for value in values if value is not None
+    )

@@ -1,0 +1,119 @@
+"""Freeze a selection: the records of one moment, in files that are stored and not yet listed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus.selection import Selection
+from app.datasets import store
+from app.datasets.exporter import Origin
+from app.datasets.features import Features, kind_of
+from app.datasets.files import Files
+from app.datasets.shards import Shard, ShardWriter, Sizes
+from app.datasets.spec import VersionSpec
+from app.datasets.splits import Splits
+from app.db import Database
+from app.errors import Conflict, FieldError, Invalid
+from app.names import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    shards: tuple[Shard, ...]
+    features: Features
+    splits: Splits
+    rows_of: tuple[tuple[Origin, int], ...]
+    """The jobs behind the rows, oldest first, and how many each made."""
+    funnel: Mapping[str, Any]
+    taken_at: datetime
+
+    @property
+    def rows(self) -> int:
+        return sum(shard.rows for shard in self.shards)
+
+
+async def freeze(
+    database: Database,
+    files: Files,
+    corpus_id: UUID,
+    spec: VersionSpec,
+    splits: Splits,
+    sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
+) -> Frozen:
+    """Membership is what one snapshot sees; what commits meanwhile is left to a later version.
+
+    Oldest first, so that the full shards of an earlier version come out the same again. Refuses an
+    empty selection, a layout that the corpus cannot fill, and a record that does not fit.
+    """
+    async with database.unit_of_work() as session:
+        await store.take_snapshot(session)
+        columns = await _columns(session, corpus_id)
+        spec.layout.check(columns)
+        known = await store.origins(session, corpus_id)
+        jobs = _chosen(spec.selection, known)
+        writer = ShardWriter(files, spec.layout, columns, splits, sizes)
+        made_by: Counter[Origin] = Counter()
+        try:
+            async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
+                made_by.update(row.origin for row in page)
+                await asyncio.to_thread(writer.add, page)
+            if not made_by:
+                raise _nothing(spec.selection)
+            shards = await asyncio.to_thread(writer.finish)
+        finally:
+            writer.abandon()
+        return Frozen(
+            shards=tuple(shards),
+            features=spec.layout.features(columns),
+            splits=splits,
+            rows_of=tuple(sorted(made_by.items(), key=lambda entry: entry[0].job_id)),
+            funnel=await store.funnel(session, [origin.job_id for origin in made_by]),
+            taken_at=await store.moment(session),
+        )
+
+
+async def _columns(session: AsyncSession, corpus_id: UUID) -> Features:
+    corpus = await store.corpus_by_id(session, corpus_id)
+    if corpus.columns is None:
+        raise _nothing(Selection())
+    return {name: kind_of(json_type) for name, json_type in corpus.columns.items()}
+
+
+def _chosen(selection: Selection, known: Mapping[UUID, Origin]) -> Collection[UUID] | None:
+    """The jobs whose records are meant; nothing where any job's are."""
+    if not selection.jobs and not selection.templates:
+        return None
+    foreign = [
+        FieldError(f"/selection/jobs/{number}", "no job of this corpus has this id", str(job))
+        for number, job in enumerate(selection.jobs)
+        if job not in known
+    ]
+    if foreign:
+        raise Invalid(
+            "request.invalid", f"{foreign[0].field}: {foreign[0].problem}", errors=foreign
+        )
+    wanted = selection.jobs or known
+    return [job for job in wanted if selection.covers_template(_template(known[job]))]
+
+
+def _template(origin: Origin) -> Ref | None:
+    return None if origin.template is None else Ref.parse(origin.template)
+
+
+def _nothing(selection: Selection) -> Conflict:
+    whole = selection == Selection()
+    return Conflict(
+        "dataset.empty",
+        "the corpus has no records yet"
+        if whole
+        else "no record of the corpus is in this selection",
+        hint="A version has at least one row. Run a job first."
+        if whole
+        else "A version has at least one row. An empty selection means the whole corpus.",
+    )

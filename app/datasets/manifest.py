@@ -1,0 +1,85 @@
+"""The manifest of a version: every file with its digest, and how its rows came to be."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.datasets.features import Kind
+
+CARD = "README.md"
+MANIFEST = "manifest.json"
+
+
+class FileEntry(BaseModel, frozen=True):
+    path: str = Field(examples=["data/train-00000-of-00001.parquet"])
+    sha256: str
+    size: int
+    split: str | None = None
+    """Null for the card and the manifest."""
+    rows: int | None = None
+
+
+class SplitEntry(BaseModel, frozen=True):
+    asked: float
+    """The share that was asked for."""
+    share: float
+    """The share that it has: rows that belong together are never torn apart."""
+    rows: int
+    memory: int
+    """Bytes of its rows in memory."""
+
+
+class Source(BaseModel, frozen=True):
+    """A job and how many of the rows it made."""
+
+    job: str
+    digest: str | None
+    """Of its resolved document."""
+    template: str | None
+    few_shot: str | None
+    teacher: str | None
+    seeds: str | None
+    rows: int
+
+
+class FunnelEntry(BaseModel, frozen=True):
+    """What became of all replies to these jobs, whether their records were selected or not."""
+
+    generated: int
+    accepted: int
+    rejected: dict[str, int]
+    """By reason."""
+
+
+class Manifest(BaseModel, frozen=True):
+    dataset: str = Field(examples=["support/faq"])
+    version: int
+    description: str
+    corpus: str
+    selection: dict[str, Any]
+    layout: dict[str, Any]
+    features: dict[str, Kind]
+    splits: dict[str, SplitEntry]
+    rows: int
+    bytes: int
+    """Of the data files."""
+    sources: list[Source]
+    funnel: FunnelEntry
+    snapshot_at: datetime
+    """The moment whose records these are."""
+    published_at: datetime
+    files: list[FileEntry]
+
+
+class PublishedManifest(Manifest, frozen=True):
+    commit: str
+    """40 hexadecimal digits over the paths and digests of all files."""
+
+
+def commit_of(files: Iterable[FileEntry]) -> str:
+    """Equal for equal files, whatever the order they are named in."""
+    lines = sorted(f"{each.path}\0{each.sha256}\n" for each in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:40]

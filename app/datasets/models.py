@@ -1,0 +1,58 @@
+"""Datasets: what is published from a corpus, and its versions, which never change."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, new_id, now
+
+
+class Dataset(Base, kw_only=True):
+    __tablename__ = "dataset"
+    __table_args__ = (UniqueConstraint("namespace", "name"),)
+
+    id: Mapped[UUID] = new_id()
+    namespace: Mapped[str]
+    name: Mapped[str]
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"), index=True)
+    description: Mapped[str]
+    splits: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Set by the first version. Later ones keep them, so that no row ever changes its split."""
+    created_at: Mapped[datetime] = now()
+
+
+class DatasetVersion(Base, kw_only=True):
+    """One publication. Written once, after all of its files; nothing here is ever updated."""
+
+    __tablename__ = "dataset_version"
+    __table_args__ = (UniqueConstraint("dataset_id", "version"),)
+
+    id: Mapped[UUID] = new_id()
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
+    version: Mapped[int]
+    commit: Mapped[str] = mapped_column(index=True)
+    """40 hexadecimal digits over the paths and digests of all files."""
+    selection: Mapped[dict[str, Any]]
+    layout: Mapped[dict[str, Any]]
+    splits: Mapped[dict[str, Any]]
+    rows: Mapped[int]
+    bytes: Mapped[int]
+    manifest: Mapped[dict[str, Any]]
+    published_at: Mapped[datetime] = now()
+
+
+class DatasetFile(Base, kw_only=True):
+    """A file of a version; its bytes are stored under their digest, once for all versions."""
+
+    __tablename__ = "dataset_file"
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_version.id"), primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(index=True)
+    size: Mapped[int]
+    split: Mapped[str | None]
+    """Null for the card and the manifest."""
+    rows: Mapped[int | None]

@@ -1,0 +1,137 @@
+"""Publish a version: freeze the rows, write the card and the manifest, then list it all at once."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus.models import Corpus
+from app.datasets import store
+from app.datasets.files import Files
+from app.datasets.freeze import Frozen, freeze
+from app.datasets.manifest import PublishedManifest
+from app.datasets.models import Dataset, DatasetVersion
+from app.datasets.seal import draft, seal
+from app.datasets.spec import PublishSpec, VersionSpec
+from app.datasets.splits import Splits
+from app.db import Database
+from app.errors import Conflict, NotFound
+from app.names import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedVersion:
+    ref: Ref
+    """With its number: `support/faq@3`."""
+    commit: str
+    rows: int
+    manifest: PublishedManifest
+
+
+async def publish(
+    database: Database, data_dir: Path, corpus_id: UUID, spec: PublishSpec
+) -> PublishedVersion:
+    """Publish from a corpus, making the dataset if need be. For those without a request."""
+    files = Files(data_dir)
+    async with database.unit_of_work() as session:
+        dataset, corpus = await define(session, spec.dataset, corpus_id)
+    frozen = await prepare(database, files, dataset, spec)
+    async with database.unit_of_work() as session:
+        return await enlist(session, files, dataset, corpus, spec, frozen)
+
+
+async def define(
+    session: AsyncSession, ref: Ref, corpus_id: UUID, description: str = ""
+) -> tuple[Dataset, Corpus]:
+    """The dataset of this name over this corpus; one over another corpus is refused."""
+    await store.define(session, ref, corpus_id, description)
+    return await over(session, ref, corpus_id)
+
+
+async def over(session: AsyncSession, ref: Ref, corpus_id: UUID) -> tuple[Dataset, Corpus]:
+    dataset, corpus = await get(session, ref)
+    if dataset.corpus_id != corpus_id:
+        raise Conflict(
+            "dataset.other_corpus",
+            f"dataset {ref.namespace}/{ref.name} is published from corpus "
+            f"{corpus.namespace}/{corpus.name}",
+            hint="A dataset keeps its corpus; take another name for this one.",
+        )
+    return dataset, corpus
+
+
+async def get(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus]:
+    found = await store.find(session, ref)
+    if found is None:
+        raise NotFound(
+            "dataset.not_found",
+            f"there is no dataset {ref.namespace}/{ref.name}",
+            hint="GET /v1/datasets lists them.",
+        )
+    return found
+
+
+async def check(session: AsyncSession, corpus: Corpus, spec: PublishSpec) -> None:
+    """Refuse now what publishing would refuse later; for jobs that publish when they end."""
+    found = await store.find(session, spec.dataset)
+    if found is not None:
+        await over(session, spec.dataset, corpus.id)
+        splits_for(found[0], spec)
+
+
+async def prepare(database: Database, files: Files, dataset: Dataset, spec: VersionSpec) -> Frozen:
+    """Write the files; no transaction but the snapshot's is open meanwhile."""
+    splits = splits_for(dataset, spec)
+    await asyncio.to_thread(files.sweep)
+    return await freeze(database, files, dataset.corpus_id, spec, splits)
+
+
+async def enlist(
+    session: AsyncSession,
+    files: Files,
+    dataset: Dataset,
+    corpus: Corpus,
+    spec: VersionSpec,
+    frozen: Frozen,
+) -> PublishedVersion:
+    """Give frozen rows the next number. Whoever else publishes waits until this commits."""
+    dataset = await store.lock(session, dataset.id)
+    splits = splits_for(dataset, spec, frozen.splits)
+    dataset.splits = splits.shares
+    number = await store.last_number(session, dataset.id) + 1
+    ref = Ref(dataset.namespace, dataset.name, number)
+    now = await store.moment(session)
+    drafted = draft(ref, dataset, corpus, spec, frozen, now)
+    manifest = await asyncio.to_thread(seal, files, drafted)
+    version = DatasetVersion(
+        dataset_id=dataset.id,
+        version=number,
+        commit=manifest.commit,
+        selection=manifest.selection,
+        layout=manifest.layout,
+        splits=splits.shares,
+        rows=manifest.rows,
+        bytes=sum(each.size for each in manifest.files),
+        manifest=manifest.model_dump(mode="json"),
+    )
+    await store.enlist(session, version, [each.model_dump() for each in manifest.files])
+    return PublishedVersion(ref, manifest.commit, manifest.rows, manifest)
+
+
+def splits_for(dataset: Dataset, spec: VersionSpec, taken: Splits | None = None) -> Splits:
+    """The splits of the next version. `taken` are those that its rows are in already."""
+    wanted = taken or spec.splits
+    if dataset.splits is None:
+        return wanted or Splits()
+    kept = Splits(dataset.splits)
+    if wanted is not None and wanted.shares != kept.shares:
+        said = ", ".join(f"{name} {share:g}" for name, share in kept.shares.items())
+        raise Conflict(
+            "dataset.splits",
+            f"the splits of {dataset.namespace}/{dataset.name} are {said}, and stay so: a row must "
+            "not move from one split to another",
+            hint="Leave `splits` out, or publish another dataset from the same corpus.",
+        )
+    return kept

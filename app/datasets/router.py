@@ -1,0 +1,195 @@
+"""Datasets over HTTP: define them, publish versions, pull their files."""
+
+import asyncio
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
+
+from app.auth.dependency import CallerDep
+from app.corpus import store as corpora
+from app.datasets import publish, store
+from app.datasets.files import Files
+from app.datasets.manifest import PublishedManifest
+from app.datasets.models import DatasetVersion
+from app.datasets.schemas import DatasetView, NewDataset, VersionView
+from app.datasets.spec import VersionSpec
+from app.errors import Conflict, NotFound
+from app.names import Name, Ref
+from app.web.download import answer
+from app.web.idempotency import HEADER as IDEMPOTENCY_KEY
+from app.web.paging import Page, PageDep, page_of
+from app.web.route import DatabaseDep, Route, SessionDep
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=Route)
+
+Number = Annotated[
+    str,
+    Path(
+        pattern=r"^(latest|[1-9][0-9]{0,8})$",
+        description="The number of a version, or `latest`.",
+        examples=["1", "latest"],
+    ),
+]
+_PUBLISH_EXAMPLE: dict[str, Any] = {
+    "selection": {"templates": ["question-answer@1"]},
+    "layout": {"name": "messages", "prompt": ["question"], "completion": ["answer"]},
+    "splits": {"train": 0.95, "validation": 0.05},
+}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The whole file", "content": {"application/octet-stream": {}}},
+    206: {"description": "The part that `Range` asks for"},
+    304: {"description": "`If-None-Match` has these bytes"},
+    404: {"description": "No such dataset, version or file"},
+    416: {"description": "The range begins behind the end of the file"},
+}
+
+
+async def stored_files(request: Request) -> Files:
+    """The files of this process's data directory, and which of them it has verified."""
+    state = request.app.state
+    if not hasattr(state, "dataset_files"):
+        state.dataset_files = Files(state.settings.data_dir)
+    files: Files = state.dataset_files
+    return files
+
+
+FilesDep = Annotated[Files, Depends(stored_files)]
+
+
+@router.post("", status_code=201)
+async def define_dataset(
+    body: NewDataset, session: SessionDep, caller: CallerDep, response: Response
+) -> DatasetView:
+    """Name what will be published from a corpus. Defining the same again answers 200."""
+    corpus = await corpora.get(session, body.corpus)
+    ref = Ref(body.namespace, body.name)
+    new = await store.define(session, ref, corpus.id, body.description)
+    dataset, corpus = await publish.over(session, ref, corpus.id)
+    if not new:
+        response.status_code = 200
+        if dataset.description != body.description:
+            raise Conflict("dataset.exists", f"dataset {ref} exists with another description")
+    return DatasetView.of(dataset, corpus, await store.last_number(session, dataset.id) or None)
+
+
+@router.get("")
+async def list_datasets(
+    session: SessionDep, caller: CallerDep, page: PageDep, namespace: Name | None = None
+) -> Page[DatasetView]:
+    """All datasets, oldest first."""
+    rows = await store.page(session, namespace, page.after_id, page.limit + 1)
+    return page_of(rows, page, lambda row: row[0].id, lambda row: DatasetView.of(*row))
+
+
+@router.get("/{namespace}/{name}")
+async def get_dataset(
+    namespace: Name, name: Name, session: SessionDep, caller: CallerDep
+) -> DatasetView:
+    """One dataset."""
+    dataset, corpus = await publish.get(session, Ref(namespace, name))
+    return DatasetView.of(dataset, corpus, await store.last_number(session, dataset.id) or None)
+
+
+@router.post("/{namespace}/{name}/versions", status_code=201)
+async def publish_version(
+    namespace: Name,
+    name: Name,
+    database: DatabaseDep,
+    session: SessionDep,
+    caller: CallerDep,
+    files: FilesDep,
+    request: Request,
+    response: Response,
+    body: Annotated[VersionSpec, Body(examples=[{}, _PUBLISH_EXAMPLE])],
+) -> PublishedManifest:
+    """Freeze records of the corpus into the next version. It never changes afterwards, and what is
+    added to the corpus meanwhile is left to the version after it.
+    """
+    async with database.unit_of_work() as first:
+        dataset, corpus = await publish.get(first, Ref(namespace, name))
+    if IDEMPOTENCY_KEY in request.headers:
+        await store.allow_waiting(session)
+    frozen = await publish.prepare(database, files, dataset, body)
+    # In the request's own transaction, so that the version and an Idempotency-Key are one.
+    made = await publish.enlist(session, files, dataset, corpus, body, frozen)
+    response.headers["Location"] = f"{request.url.path}/{made.ref.version}"
+    return made.manifest
+
+
+@router.get("/{namespace}/{name}/versions")
+async def list_versions(
+    namespace: Name, name: Name, session: SessionDep, caller: CallerDep, page: PageDep
+) -> Page[VersionView]:
+    """All versions, oldest first."""
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    rows = await store.versions(session, dataset.id, page.after_number, page.limit + 1)
+    return page_of(rows, page, lambda version: version.version, VersionView.of)
+
+
+@router.get("/{namespace}/{name}/versions/{version}")
+async def get_version(
+    namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
+) -> VersionView:
+    """One version."""
+    return VersionView.of(await _version(session, namespace, name, version))
+
+
+@router.get("/{namespace}/{name}/versions/{version}/manifest")
+async def get_manifest(
+    namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
+) -> PublishedManifest:
+    """Every file of a version with its sha256, and how its rows came to be."""
+    found = await _version(session, namespace, name, version)
+    return PublishedManifest.model_validate(found.manifest)
+
+
+@router.head("/{namespace}/{name}/versions/{version}/files/{path:path}", include_in_schema=False)
+@router.get(
+    "/{namespace}/{name}/versions/{version}/files/{path:path}",
+    response_class=Response,
+    responses=_FILE,
+)
+async def get_file(
+    namespace: Name,
+    name: Name,
+    version: Number,
+    path: Annotated[str, Path(max_length=1024, examples=["README.md"])],
+    session: SessionDep,
+    caller: CallerDep,
+    files: FilesDep,
+    request: Request,
+) -> Response:
+    """A file of a version. Its ETag is its sha256; `Range`, `If-Range` and `If-None-Match` work as
+    HTTP has them, so that a download that broke off goes on where it was.
+    """
+    found = await _version(session, namespace, name, version)
+    entry = await store.file(session, found.id, path)
+    if entry is None:
+        raise NotFound(
+            "dataset.file_not_found",
+            f"version {found.version} of {namespace}/{name} has no such file",
+            hint="Its manifest lists every file.",
+        )
+    return answer(
+        request,
+        await asyncio.to_thread(files.verified, entry.sha256, entry.size),
+        name=PurePosixPath(entry.path).name,
+        etag=f'"{entry.sha256}"',
+        pinned=version != "latest",
+    )
+
+
+async def _version(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    wanted = None if number == "latest" else int(number)
+    found = await store.version(session, dataset.id, wanted)
+    if found is None:
+        raise NotFound(
+            "dataset.version_not_found",
+            f"{namespace}/{name} has no version yet"
+            if wanted is None
+            else f"{namespace}/{name} has no version {wanted}",
+            hint=f"GET /v1/datasets/{namespace}/{name}/versions lists them.",
+        )
+    return found

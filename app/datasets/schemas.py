@@ -1,0 +1,82 @@
+"""Datasets and their versions as JSON."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.corpus.models import Corpus
+from app.datasets.manifest import PublishedManifest, SplitEntry
+from app.datasets.models import Dataset, DatasetVersion
+from app.names import DEFAULT_NAMESPACE, Name, Ref
+
+_EXAMPLE = {
+    "namespace": "support",
+    "name": "faq",
+    "corpus": "support/faq",
+    "description": "Questions that customers ask, with answers.",
+}
+
+
+class NewDataset(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}
+):
+    namespace: Name = DEFAULT_NAMESPACE
+    name: Name
+    corpus: Ref = Field(examples=["support/faq"])
+    """Where its rows come from; it keeps this corpus for good."""
+    description: str = Field(default="", max_length=10_000)
+    """Markdown, for the card of every version."""
+
+
+class DatasetView(BaseModel):
+    namespace: str
+    name: str
+    corpus: str
+    description: str
+    splits: dict[str, float] | None
+    """Those of its first version, which all others keep; null before it."""
+    latest: int | None
+    """The number of the latest version."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, dataset: Dataset, corpus: Corpus, latest: int | None) -> "DatasetView":
+        return cls(
+            namespace=dataset.namespace,
+            name=dataset.name,
+            corpus=f"{corpus.namespace}/{corpus.name}",
+            description=dataset.description,
+            splits=dataset.splits,
+            latest=latest,
+            created_at=dataset.created_at,
+        )
+
+
+class VersionView(BaseModel):
+    dataset: str
+    version: int
+    commit: str
+    """40 hexadecimal digits over the paths and digests of all files."""
+    rows: int
+    bytes: int
+    """Of all files together."""
+    splits: dict[str, SplitEntry]
+    selection: dict[str, Any]
+    layout: dict[str, Any]
+    published_at: datetime
+
+    @classmethod
+    def of(cls, version: DatasetVersion) -> "VersionView":
+        manifest = PublishedManifest.model_validate(version.manifest)
+        return cls(
+            dataset=manifest.dataset,
+            version=version.version,
+            commit=version.commit,
+            rows=version.rows,
+            bytes=version.bytes,
+            splits=manifest.splits,
+            selection=version.selection,
+            layout=version.layout,
+            published_at=manifest.published_at,
+        )

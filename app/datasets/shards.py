@@ -1,0 +1,161 @@
+"""Rows into Parquet shards: bounded memory, and the same bytes for the same rows."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from app.datasets.exporter import Exporter, Row
+from app.datasets.features import Features, Misfit, arrow_schema
+from app.datasets.files import Files
+from app.datasets.splits import Sorter, Splits
+from app.digest import canonical
+from app.errors import Conflict
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Where row groups and shards end. Rows decide, never the pages they came in."""
+
+    group_rows: int = 2_000
+    group_characters: int = 16 << 20
+    shard_rows: int = 25_000
+    """Of about 1.5 kB they make 10 MB; trainers fetch shards side by side."""
+    shard_characters: int = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    split: str
+    sha256: str
+    size: int
+    rows: int
+    memory: int
+    """Bytes of its rows in memory, which a dataset card states."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """The shard of one split that is being written."""
+
+    path: Path
+    writer: "pq.ParquetWriter"
+    rows: int = 0
+    characters: int = 0
+    memory: int = 0
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting_characters: int = 0
+
+
+class ShardWriter:
+    """Takes rows in their order. Its calls block: make them in a thread, one at a time."""
+
+    def __init__(
+        self,
+        files: Files,
+        exporter: Exporter,
+        columns: Features,
+        splits: Splits,
+        sizes: Sizes = Sizes(),
+    ) -> None:
+        self._files = files
+        self._exporter = exporter
+        self._columns = columns
+        self._features = exporter.features(columns)
+        self._split_of = Sorter(splits)
+        self._sizes = sizes
+        self._open: dict[str, _Open] = {}
+        self._done: list[Shard] = []
+        self._turn = Lock()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Raises `Conflict` for a record that its columns cannot hold."""
+        with self._turn:
+            for row in rows:
+                self._add(row)
+
+    def finish(self) -> list[Shard]:
+        """Close what is open. Afterwards every shard is stored under its digest."""
+        with self._turn:
+            for split in sorted(self._open):
+                self._close(split)
+            return self._done
+
+    def abandon(self) -> None:
+        """Leave nothing half-written behind; harmless after `finish`."""
+        with self._turn:
+            for opened in self._open.values():
+                with suppress(OSError):
+                    opened.writer.close()
+                opened.path.unlink(missing_ok=True)
+            self._open.clear()
+
+    def _add(self, row: Row) -> None:
+        split = self._split_of(group(row))
+        opened = self._open.get(split)
+        if opened is None:
+            opened = self._open[split] = self._begin()
+        try:
+            opened.waiting.append(self._exporter(row, self._features))
+        except Misfit as error:
+            raise Conflict(
+                "dataset.misfit",
+                f"record {row.id} cannot be published: {error}",
+                hint="A `records` layout with `fields` can leave the column out.",
+            ) from None
+        opened.waiting_characters += row.size
+        opened.rows += 1
+        opened.characters += row.size
+        sizes = self._sizes
+        if opened.rows >= sizes.shard_rows or opened.characters >= sizes.shard_characters:
+            self._close(split)
+        elif (
+            len(opened.waiting) >= sizes.group_rows
+            or opened.waiting_characters >= sizes.group_characters
+        ):
+            _write_group(opened)
+
+    def _begin(self) -> _Open:
+        import pyarrow.parquet as pq
+
+        path = self._files.incoming()
+        writer = pq.ParquetWriter(
+            path,
+            arrow_schema(self._features),
+            compression="zstd",
+            compression_level=3,
+            # Synthetic texts differ; a dictionary of them is only built to be given up.
+            use_dictionary=False,
+            write_page_index=True,
+        )
+        return _Open(path, writer)
+
+    def _close(self, split: str) -> None:
+        opened = self._open[split]
+        if opened.waiting:
+            _write_group(opened)
+        opened.writer.close()
+        stored = self._files.keep(opened.path)
+        del self._open[split]
+        self._done.append(Shard(split, stored.sha256, stored.size, opened.rows, opened.memory))
+
+
+def _write_group(opened: _Open) -> None:
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist(opened.waiting, schema=opened.writer.schema)
+    opened.writer.write_table(table, row_group_size=len(opened.waiting))
+    opened.memory += table.nbytes
+    opened.waiting = []
+    opened.waiting_characters = 0
+
+
+def group(row: Row) -> bytes:
+    """Rows with the same key share a split: those of one seed row, wherever it was sown."""
+    sown = {name: row.fields[name] for name in row.origin.seed_columns if name in row.fields}
+    return canonical(sown) if sown else row.digest

@@ -1,0 +1,236 @@
+"""SQL of datasets: definitions, versions and their files, and the rows that go into one."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Text, cast, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.selection import Selection
+from app.datasets.exporter import Origin, Row
+from app.datasets.models import Dataset, DatasetFile, DatasetVersion
+from app.names import Ref
+
+_PAGE = 500
+"""Rows fetched at a time. A record has at most 256 KiB, so 128 MiB in the worst case."""
+
+
+async def take_snapshot(session: AsyncSession) -> None:
+    """To be said first: whatever commits from here on, this transaction does not see."""
+    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    # It waits for files to be written between two pages.
+    await allow_waiting(session)
+
+
+async def allow_waiting(session: AsyncSession) -> None:
+    """Keep this transaction while files are written; a frozen process still ends it."""
+    await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '15min'"))
+
+
+async def find(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus] | None:
+    row = (
+        await session.execute(
+            select(Dataset, Corpus)
+            .join(Corpus, Corpus.id == Dataset.corpus_id)
+            .where(Dataset.namespace == ref.namespace, Dataset.name == ref.name)
+        )
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def corpus_by_id(session: AsyncSession, corpus_id: UUID) -> Corpus:
+    return (await session.scalars(select(Corpus).where(Corpus.id == corpus_id))).one()
+
+
+async def define(session: AsyncSession, ref: Ref, corpus_id: UUID, description: str) -> bool:
+    """Make a dataset, unless there is one of this name: whether it was made."""
+    made = await session.scalar(
+        insert(Dataset)
+        .values(
+            namespace=ref.namespace, name=ref.name, corpus_id=corpus_id, description=description
+        )
+        .on_conflict_do_nothing()
+        .returning(Dataset.id)
+    )
+    return made is not None
+
+
+async def page(
+    session: AsyncSession, namespace: str | None, after: UUID | None, limit: int
+) -> Sequence[tuple[Dataset, Corpus, int | None]]:
+    """Datasets in the order of their creation, each with its corpus and latest version."""
+    latest = (
+        select(func.max(DatasetVersion.version))
+        .where(DatasetVersion.dataset_id == Dataset.id)
+        .scalar_subquery()
+    )
+    query = (
+        select(Dataset, Corpus, latest)
+        .join(Corpus, Corpus.id == Dataset.corpus_id)
+        .order_by(Dataset.id)
+        .limit(limit)
+    )
+    if namespace is not None:
+        query = query.where(Dataset.namespace == namespace)
+    if after is not None:
+        query = query.where(Dataset.id > after)
+    return [(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+async def version(
+    session: AsyncSession, dataset_id: UUID, number: int | None
+) -> DatasetVersion | None:
+    """That version, or the latest one."""
+    query = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
+    if number is None:
+        query = query.order_by(DatasetVersion.version.desc()).limit(1)
+    else:
+        query = query.where(DatasetVersion.version == number)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def versions(
+    session: AsyncSession, dataset_id: UUID, after: int | None, limit: int
+) -> Sequence[DatasetVersion]:
+    """Oldest first."""
+    query = (
+        select(DatasetVersion)
+        .where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.version > (after or 0))
+        .order_by(DatasetVersion.version)
+        .limit(limit)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def file(session: AsyncSession, version_id: UUID, path: str) -> DatasetFile | None:
+    return await session.get(DatasetFile, (version_id, path))
+
+
+async def lock(session: AsyncSession, dataset_id: UUID) -> Dataset:
+    """Whoever holds this row decides on the next version; the others wait."""
+    query = select(Dataset).where(Dataset.id == dataset_id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+async def last_number(session: AsyncSession, dataset_id: UUID) -> int:
+    query = select(func.max(DatasetVersion.version)).where(DatasetVersion.dataset_id == dataset_id)
+    return await session.scalar(query) or 0
+
+
+async def enlist(
+    session: AsyncSession, published: DatasetVersion, files: Sequence[dict[str, Any]]
+) -> None:
+    """List a version and its files, all of which are stored by now."""
+    session.add(published)
+    await session.flush()
+    await session.execute(
+        insert(DatasetFile), [{"version_id": published.id, **each} for each in files]
+    )
+
+
+# The ledger of jobs lies further downstream; here, a job is a row that says where records come
+# from, and no more of it is read.
+_ORIGINS = text("""
+    SELECT job.id, job.digest, job.document, seed_version.columns
+    FROM job LEFT JOIN seed_version ON seed_version.id = job.seed_version_id
+    WHERE job.corpus_id = :corpus_id
+    ORDER BY job.id
+""")
+
+
+async def origins(session: AsyncSession, corpus_id: UUID) -> dict[UUID, Origin]:
+    rows = await session.execute(_ORIGINS, {"corpus_id": corpus_id})
+    return {row.id: _origin(row.id, row.digest, row.document, row.columns) for row in rows}
+
+
+def _origin(
+    job_id: UUID, digest: str, document: dict[str, Any], columns: list[str] | None
+) -> Origin:
+    seeds = document.get("seeds") or {}
+    inline = seeds.get("rows") or []
+    return Origin(
+        job_id=job_id,
+        digest=digest,
+        template=_named(document.get("template")),
+        few_shot=_named((document.get("few_shot") or {}).get("set")),
+        teacher=_named(document.get("teacher")),
+        seeds=_named(seeds.get("dataset")),
+        seed_columns=tuple(sorted(columns or (inline[0] if inline else ()))),
+    )
+
+
+def _named(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+async def rows(
+    session: AsyncSession,
+    corpus_id: UUID,
+    jobs: Collection[UUID] | None,
+    selection: Selection,
+    known: dict[UUID, Origin],
+) -> AsyncIterator[list[Row]]:
+    """The selected records, oldest first, a page at a time from a cursor of the server's."""
+    record = StoredRecord
+    query = (
+        select(
+            record.id,
+            record.job_id,
+            record.item,
+            record.sample,
+            record.digest,
+            cast(record.fields, Text).label("fields"),
+        )
+        .where(record.corpus_id == corpus_id)
+        .order_by(record.id)
+    )
+    if jobs is not None:
+        query = query.where(record.job_id.in_(jobs))
+    if selection.created_after is not None:
+        query = query.where(record.created_at >= selection.created_after)
+    if selection.created_before is not None:
+        query = query.where(record.created_at < selection.created_before)
+    found = await session.stream(query, execution_options={"yield_per": _PAGE})
+    async for page in found.partitions():
+        yield [
+            Row(
+                id=row.id,
+                item=row.item,
+                sample=row.sample,
+                digest=row.digest,
+                fields=orjson.loads(row.fields),
+                size=len(row.fields),
+                origin=known.get(row.job_id) or Origin(row.job_id),
+            )
+            for row in page
+        ]
+
+
+async def funnel(session: AsyncSession, jobs: Collection[UUID]) -> dict[str, Any]:
+    """Of all that these jobs did: how many replies came, and what became of them."""
+    completion, record, reject = StoredCompletion, StoredRecord, StoredReject
+    generated = select(func.count()).where(completion.job_id.in_(jobs)).scalar_subquery()
+    accepted = select(func.count()).where(record.job_id.in_(jobs)).scalar_subquery()
+    counts = (await session.execute(select(generated, accepted))).one()
+    reasons = await session.execute(
+        select(reject.reason, func.count())
+        .where(reject.job_id.in_(jobs))
+        .group_by(reject.reason)
+        .order_by(reject.reason)
+    )
+    return {
+        "generated": counts[0],
+        "accepted": counts[1],
+        "rejected": {row[0]: row[1] for row in reasons},
+    }
+
+
+async def moment(session: AsyncSession) -> Any:
+    """When this transaction began, by the database's clock."""
+    return await session.scalar(select(func.now()))

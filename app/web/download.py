@@ -1,0 +1,67 @@
+"""Answer a request for a file: all of it, the part asked for, or that nothing has changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.errors import AppError
+from app.web import problems
+from app.web.ranges import Part, Unsatisfiable, matches, part_of
+
+_BLOCK = 1 << 18
+_YEAR = 365 * 24 * 3600
+
+
+def answer(request: Request, path: Path, *, name: str, etag: str, pinned: bool) -> Response:
+    """`pinned` is an address that always means the same bytes, so they may be kept for ever."""
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": f"private, max-age={_YEAR}, immutable" if pinned else "private, no-cache",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    asked = request.headers
+    if matches(asked.get("if-none-match"), etag):
+        return Response(None, 304, headers)
+    size = path.stat().st_size
+    try:
+        part = part_of(size, asked.get("range"), asked.get("if-range"), etag)
+    except Unsatisfiable:
+        return _beyond(request, size)
+    status = 200 if part is None else 206
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    sent = part or Part(0, size)
+    headers["Content-Length"] = str(sent.stop - sent.start)
+    kind = "application/octet-stream"
+    if request.method == "HEAD":
+        return Response(None, status, headers, kind)
+    return StreamingResponse(_bytes(path, sent), status, headers, kind)
+
+
+def _beyond(request: Request, size: int) -> Response:
+    error = AppError(
+        "download.range", f"the range begins behind the end of the file, which has {size} bytes"
+    )
+    response = problems.respond(request, error, status=416, title="Range not satisfiable")
+    response.headers["Content-Range"] = f"bytes */{size}"
+    return response
+
+
+async def _bytes(path: Path, part: Part) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        await asyncio.to_thread(file.seek, part.start)
+        left = part.stop - part.start
+        while left > 0:
+            block = await asyncio.to_thread(file.read, min(_BLOCK, left))
+            if not block:
+                raise OSError(f"{path.name} ended {left} bytes early")
+            left -= len(block)
+            yield block
+    finally:
+        file.close()
