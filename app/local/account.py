@@ -10,7 +10,7 @@ from typing import Literal
 
 Who = Literal["self", "mapped", "dropped"]
 
-LAUNCH = Path(__file__).with_name("launch.py")
+LAUNCH = Path(__file__).parent / "programs" / "launch.py"
 NOBODY = 65534
 
 
