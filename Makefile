@@ -1,0 +1,74 @@
+# `make demo` shows everything; `make test` runs every test. Both install what they need.
+
+SHELL := bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+GATES := lock format lint types imports migrations prompts docs
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test relock fix gates $(GATES)
+
+help:  ## What there is to make.
+	@grep -hE '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# The environment is exactly what the lock says, hashes included.
+$(VENV)/complete: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Limbeck needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+venv: $(VENV)/complete  ## The virtual environment.
+
+test: venv  ## Every test, the ones with a real teacher included.
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+gates: $(GATES)  ## Everything else that a change must pass.
+
+# Resolving again, with the locks as preferences, must change nothing. Hashes are pip's business:
+# a release may gain a wheel, and then has one hash more.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make relock" pyproject.toml
+
+lock: venv
+	@mkdir -p build/lock && cp requirements.lock requirements-dev.lock build/lock/
+	@$(COMPILE) -o build/lock/requirements.lock > /dev/null
+	@$(COMPILE) --group dev -c requirements.lock -o build/lock/requirements-dev.lock > /dev/null
+	@for lock in requirements.lock requirements-dev.lock; do \
+		diff -u <(grep -v -e --hash $$lock) <(grep -v -e --hash build/lock/$$lock) \
+			|| { echo "$$lock does not follow pyproject.toml: make relock"; exit 1; }; \
+	done
+
+relock: venv  ## Lock the dependencies again; add UPGRADE=--upgrade for newer ones.
+	$(COMPILE) $(UPGRADE) -o requirements.lock > /dev/null
+	$(COMPILE) $(UPGRADE) --group dev -c requirements.lock -o requirements-dev.lock > /dev/null
+
+format: venv
+	$(BIN)/ruff format --check .
+
+lint: venv
+	$(BIN)/ruff check .
+
+types: venv
+	$(BIN)/mypy
+
+imports: venv
+	$(BIN)/lint-imports
+
+migrations: venv
+	$(BIN)/pytest -q tests/test_migrations.py
+
+prompts: venv
+	$(BIN)/limbeck prompts check prompts
+
+docs: venv
+	$(BIN)/pytest -q tests/docs
+
+fix: venv  ## Let ruff repair what it can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
