@@ -7,10 +7,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.corpus import router as corpora
+from app.datasets import router as datasets
 from app.db import Database
 from app.errors import Unavailable
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
+from app.seeds import router as seeds
 from app.settings import Settings
 from app.web import health, problems
 
@@ -22,7 +25,7 @@ as immutable dataset versions.
 
 
 def routers() -> list[APIRouter]:
-    return [health.router, prompts.router]
+    return [health.router, prompts.router, seeds.router, corpora.router, datasets.router]
 
 
 def create_app(settings: Settings) -> FastAPI:
