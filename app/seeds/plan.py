@@ -11,6 +11,8 @@ from app.errors import FieldError, Invalid
 from app.seeds.permute import draw, place
 from app.seeds.spec import Row, SeedSpec
 
+__all__ = ["SeedPlan", "SeedRow", "SeedSpec"]
+
 
 class SeedRow(NamedTuple):
     position: int | None

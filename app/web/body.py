@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from app.errors import Invalid, TooLarge
 
@@ -15,11 +16,14 @@ async def chunks(request: Request, most: int) -> AsyncIterator[bytes]:
     seen = 0
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most, int(declared))
-    async for chunk in request.stream():
-        seen += len(chunk)
-        if seen > most:
-            raise _too_large(most, seen)
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            seen += len(chunk)
+            if seen > most:
+                raise _too_large(most, seen)
+            yield chunk
+    except ClientDisconnect:
+        raise Invalid("request.cut_off", f"the body broke off after {seen} bytes") from None
 
 
 def _too_large(most: int, seen: int) -> TooLarge:

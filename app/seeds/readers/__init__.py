@@ -1,0 +1,1 @@
+"""Uploads read row by row, never whole: one format to a file."""
