@@ -1,0 +1,59 @@
+"""A teacher: a model, where it answers, what it can do, and whether it is there."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, new_id, now
+from app.teachers.capabilities import Capabilities
+
+
+class Teacher(Base, kw_only=True):
+    __tablename__ = "teacher"
+    __table_args__ = (UniqueConstraint("namespace", "name"),)
+
+    id: Mapped[UUID] = new_id()
+    namespace: Mapped[str]
+    name: Mapped[str]
+    urls: Mapped[list[str]]
+    """Its endpoints, each up to and including `/v1`."""
+    model: Mapped[str]
+    """The name to ask for."""
+    api_key: Mapped[str | None] = mapped_column(default=None)
+    """A reference to the key, never the key."""
+    max_in_flight: Mapped[int] = mapped_column(default=64)
+    """Requests at a time, over all workers."""
+    chunk_slots: Mapped[int] = mapped_column(default=2)
+    """Chunks at a time, over all workers; they divide `max_in_flight`."""
+    licence: Mapped[str | None] = mapped_column(default=None)
+    terms: Mapped[str | None] = mapped_column(default=None)
+    prompt_price: Mapped[float | None] = mapped_column(default=None)
+    """Of a million prompt tokens."""
+    completion_price: Mapped[float | None] = mapped_column(default=None)
+    currency: Mapped[str | None] = mapped_column(default=None)
+    random_seed: Mapped[bool] = mapped_column(default=False)
+    capabilities: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """As probed; null for one that never was."""
+    probed_at: Mapped[datetime | None] = mapped_column(default=None)
+    # The circuit: open while the teacher is away.
+    down_since: Mapped[datetime | None] = mapped_column(default=None)
+    down_reason: Mapped[str | None] = mapped_column(default=None)
+    retry_at: Mapped[datetime | None] = mapped_column(default=None)
+    """No work is taken for it before this."""
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Tries in a row that found it away."""
+    created_at: Mapped[datetime] = now()
+
+    @property
+    def ref(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def known_capabilities(self) -> Capabilities | None:
+        """What it can do; None where nobody has looked."""
+        if self.capabilities is None:
+            return None
+        return Capabilities.model_validate(self.capabilities)
