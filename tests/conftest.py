@@ -10,6 +10,8 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import make_url
 
 from app import migrate
@@ -20,6 +22,12 @@ from app.settings import Settings
 from tests.fake_teacher import FakeTeacher
 
 TEMPLATE = "limbeck_template"
+
+# A busy machine is slow to generate and to run examples; that is no finding.
+hypothesis_settings.register_profile(
+    "limbeck", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("limbeck")
 
 
 @pytest.fixture(scope="session")
