@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import lease, store
+from app.jobs import lease, store, tickets
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.plan import items_per_chunk, more_items
@@ -47,6 +47,8 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
 async def _end(session: AsyncSession, job: Job, account: Ledger) -> None:
     state, reason = _verdict(job, account)
     await store.finish(session, job.id, state, reason)
+    if state == "finished" and job.publishes:
+        await tickets.issue_publications(session)
 
 
 def _verdict(job: Job, account: Ledger) -> tuple[str, str | None]:

@@ -106,7 +106,7 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
         few_shot = (await prompts.resolve_few_shot(session, spec.few_shot.set_)).few_shot
     seed_version = None
     if spec.seeds.dataset is not None:
-        seed_version = await seeds.resolve(session, spec.seeds.dataset)
+        _, seed_version = await seeds.get(session, spec.seeds.dataset)
     return Blueprint(
         template=template,
         few_shot=few_shot,

@@ -27,6 +27,9 @@ class Job(Base, kw_only=True):
             postgresql_where=text("state IN ('queued', 'running', 'cancelling')"),
         ),
         Index(None, "namespace", "id"),
+        Index(
+            "ix_job_unpublished", "id", postgresql_where=text("publishes AND state = 'finished'")
+        ),
     )
 
     id: Mapped[UUID] = new_id()
@@ -48,6 +51,8 @@ class Job(Base, kw_only=True):
     state: Mapped[str] = mapped_column(default="queued")
     reason: Mapped[str | None] = mapped_column(default=None)
     """Why it ended as it did, in a sentence."""
+    publishes: Mapped[bool] = mapped_column(default=False)
+    """Whether its `publish` is still to be carried out."""
     published: Mapped[str | None] = mapped_column(default=None)
     """The dataset version that its `publish` made, or why it could not."""
     created_at: Mapped[datetime] = now()

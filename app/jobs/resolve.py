@@ -12,7 +12,9 @@ from app.corpus.models import Corpus
 from app.corpus.schemas import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
+from app.jobs.publication import check_publication
 from app.jobs.schemas import MOST_RECORDS, FewShotSpec, JobSpec
+from app.names import Ref
 from app.prompts import store as prompts
 from app.prompts.few_shot import check_examples
 from app.prompts.json_schema import compile_schema
@@ -72,6 +74,8 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     dedup = _dedup(spec, corpus, template)
     columns = _columns(template)
     _check_columns(corpus, columns)
+    if spec.publish is not None:
+        await check_publication(session, corpus, columns, spec.publish)
 
     num_records = spec.num_records
     if num_records is None:
@@ -140,14 +144,14 @@ async def _few_shot(
 
 async def _seeds(
     session: AsyncSession, spec: JobSpec, template: Template
-) -> tuple[SeedPlan, Any, UUID | None]:
+) -> tuple[SeedPlan, Ref | None, UUID | None]:
     needed = [name for name in template.input_names if name in template.inputs["required"]]
     if spec.seeds.dataset is not None:
         name = spec.seeds.dataset
-        version = await _named("/seeds/dataset", name, seeds.resolve(session, name))
+        dataset, version = await _named("/seeds/dataset", name, seeds.get(session, name))
         plan = SeedPlan.of(spec.seeds, version.rows, version.columns)
         _check_inputs(plan, template, needed)
-        return plan, version.ref, version.id
+        return plan, Ref(dataset.namespace, dataset.name, version.version), version.id
     plan = SeedPlan.of(spec.seeds)
     _check_inputs(plan, template, needed)
     _check_rows(plan, template)

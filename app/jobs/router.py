@@ -146,7 +146,7 @@ async def preview_job(
     of each. Nothing is stored in a corpus.
     """
     state = request.app.state
-    return await preview(database, state.pool, state.clients, body, rows)
+    return await preview(database, state.render_pool, state.clients, body, rows)
 
 
 async def _view(session: AsyncSession, job: Job) -> JobView:

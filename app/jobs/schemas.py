@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from app.corpus.schemas import DedupSpec
 from app.curation import funnel
 from app.curation.accept import AcceptSpec
+from app.datasets.spec import PublishSpec
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.store import Failure
@@ -29,7 +30,7 @@ def _recipe_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class FewShotSpec(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+class FewShotSpec(BaseModel, frozen=True, extra="forbid", validate_by_name=True):
     set_: Ref = Field(alias="set", examples=["question-answer@1"])
     """A few-shot set; its latest version if none is given."""
     k: int | None = Field(default=None, ge=1, le=8, examples=[6])
@@ -42,14 +43,6 @@ class FewShotSpec(BaseModel, frozen=True, extra="forbid", populate_by_name=True)
 class Limits(BaseModel, frozen=True, extra="forbid"):
     max_candidates: int | None = Field(default=None, ge=1, le=10 * MOST_RECORDS, examples=[500])
     """The most samples to ask for, kept or not; five times `num_records` if it is not said."""
-
-
-class PublishSpec(BaseModel, frozen=True, extra="forbid"):
-    dataset: Ref = Field(examples=["support/faq"])
-    """The dataset that gets a version when the job has finished; made if it does not exist."""
-    splits: dict[str, float] = Field(
-        default={"train": 1.0}, examples=[{"train": 0.95, "validation": 0.05}]
-    )
 
 
 EXAMPLE: dict[str, Any] = {
@@ -66,12 +59,10 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class JobSpec(BaseModel, frozen=True, extra="forbid"):
+class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [EXAMPLE]}):
     """The document of a job: a file, the body of a submission, the body of a preview. Corpus,
     teacher, template, seeds and num_records are enough.
     """
-
-    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
 
     corpus: Ref
     """Where records land. It is made if it does not exist."""
@@ -98,6 +89,7 @@ class JobSpec(BaseModel, frozen=True, extra="forbid"):
     priority: int = Field(default=0, ge=-100, le=100)
     """Jobs of a higher priority are worked first."""
     publish: PublishSpec | None = None
+    """A dataset version to publish from the corpus when the job has finished."""
 
 
 class LedgerView(BaseModel):
@@ -187,7 +179,9 @@ class JobView(BaseModel):
 
 
 def _funnel(account: Ledger) -> FunnelView:
-    counted = funnel.count({None: account.accepted, **account.reasons})
+    by_reason: dict[str | None, int] = {None: account.accepted}
+    by_reason.update(account.reasons)
+    counted = funnel.count(by_reason)
     by_name = {stage.value: number for stage, number in counted.items()}
     return FunnelView(
         generated=by_name["generated"],

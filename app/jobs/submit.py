@@ -41,6 +41,7 @@ async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> J
         max_candidates=resolved.max_candidates,
         samples_per_item=resolved.samples_per_item,
         priority=resolved.spec.priority,
+        publishes=resolved.spec.publish is not None,
     )
     session.add(job)
     await session.flush()

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 QUEUE = "chunks"
 TASK = "limbeck.chunk"
+PUBLISH_TASK = "limbeck.publish"
 
 
 async def issue(session: AsyncSession, teacher_id: UUID) -> None:
@@ -57,16 +58,29 @@ _WITH_WORK = text("""
 """)
 
 
+async def issue_publications(session: AsyncSession) -> None:
+    """A ticket for every finished job whose version is still to be published."""
+    await session.execute(_ISSUE_PUBLICATIONS, {"queue": QUEUE, "task": PUBLISH_TASK})
+
+
+_ISSUE_PUBLICATIONS = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+    SELECT :queue, :task, 'publish:' || id, 'publish:' || id, jsonb_build_object('job_id', id)
+    FROM job WHERE publishes AND state = 'finished'
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+""")
+
+
 async def drop_stalled(session: AsyncSession, silence: timedelta) -> None:
     """Remove tickets whose worker is gone. Asked of the ticket, not of a table of workers: a
     worker that was forgotten takes no ticket with it (procrastinate #1518).
     """
-    await session.execute(_DROP_STALLED, {"task": TASK, "silence": silence})
+    await session.execute(_DROP_STALLED, {"queue": QUEUE, "silence": silence})
 
 
 _DROP_STALLED = text("""
     DELETE FROM procrastinate_jobs AS p
-    WHERE p.status = 'doing' AND p.task_name = :task
+    WHERE p.status = 'doing' AND p.queue_name = :queue
       AND NOT EXISTS (
           SELECT FROM procrastinate_workers AS w
           WHERE w.id = p.worker_id AND w.last_heartbeat > clock_timestamp() - :silence

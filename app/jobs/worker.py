@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import procrastinate
@@ -22,6 +23,7 @@ from app.jobs.chunk import Done, HandedBack, work
 from app.jobs.durable import is_away, transaction
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
+from app.jobs.publication import publish_result
 from app.teachers import store as teachers
 
 log = structlog.stdlib.get_logger(__name__)
@@ -35,6 +37,7 @@ class Worker:
     """One process's work. `run` returns when it was told to stop and nothing is held any more."""
 
     tools: Tools
+    data_dir: Path
     concurrency: int
     lease: timedelta
     grace: float
@@ -76,6 +79,10 @@ class Worker:
         @app.task(name=tickets.TASK, queue=tickets.QUEUE)
         async def chunk(teacher_id: str, slot: int) -> None:
             await self._take(UUID(teacher_id), slot)
+
+        @app.task(name=tickets.PUBLISH_TASK, queue=tickets.QUEUE)
+        async def publish(job_id: str) -> None:
+            await publish_result(self.tools.database, self.data_dir, UUID(job_id))
 
         async with app.open_async():
             running = asyncio.create_task(
@@ -176,6 +183,7 @@ class Worker:
         async with unit_of_work() as session:
             await tickets.drop_stalled(session, self.lease)
             await tickets.top_up(session)
+            await tickets.issue_publications(session)
 
 
 async def _forever(duty: Callable[[], Awaitable[None]], every: float) -> None:

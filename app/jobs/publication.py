@@ -1,0 +1,56 @@
+"""The version that a job publishes when it has finished."""
+
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus.models import Corpus
+from app.datasets import publish
+from app.datasets.features import kind_of
+from app.datasets.files import Files
+from app.datasets.spec import PublishSpec
+from app.db import Database
+from app.errors import AppError
+from app.jobs import store
+from app.jobs.schemas import JobSpec
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def check_publication(
+    session: AsyncSession, corpus: Corpus | None, columns: dict[str, str], spec: PublishSpec
+) -> None:
+    """Refuse at submission what publishing would refuse after a night's work."""
+    spec.layout.check({name: kind_of(kind) for name, kind in columns.items()}, at="/publish/layout")
+    if corpus is not None:
+        await publish.check(session, corpus, spec)
+
+
+async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> None:
+    """Publish for a finished job, once: the version and the job's note of it commit together.
+
+    What publishing refuses becomes the note; there is nobody to tell but who reads the job.
+    """
+    async with database.unit_of_work() as session:
+        job = await store.get(session, job_id)
+    spec = JobSpec.model_validate(job.document).publish
+    if spec is None or not job.publishes:
+        return
+    files = Files(data_dir)
+    try:
+        async with database.unit_of_work() as session:
+            dataset, corpus = await publish.define(session, spec.dataset, job.corpus_id)
+        frozen = await publish.prepare(database, files, dataset, spec)
+        async with database.unit_of_work() as session:
+            job = await store.lock(session, job_id)
+            if job.publishes:
+                version = await publish.enlist(session, files, dataset, corpus, spec, frozen)
+                job.published, job.publishes = str(version.ref), False
+    except AppError as error:
+        log.warning("not published", job=str(job_id), code=error.code)
+        async with database.unit_of_work() as session:
+            job = await store.lock(session, job_id)
+            if job.publishes:
+                job.published, job.publishes = f"not published: {error.detail}", False
