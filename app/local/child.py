@@ -15,6 +15,13 @@ from app.local import account
 LAST_BYTES = 3000
 
 
+def tail(log: Path) -> str:
+    """The end of a log, to show with what went wrong."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LAST_BYTES))
+        return file.read().decode(errors="replace").strip()
+
+
 class ChildEnded(Exception):
     """A process ended that should not have; the message holds the last lines of its log."""
 
@@ -35,24 +42,16 @@ class Child:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
-    def last_lines(self) -> str:
-        with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - LAST_BYTES))
-            return file.read().decode(errors="replace").strip()
-
     def check(self) -> None:
         """Raise `ChildEnded` when it is gone."""
         if self.ended:
             how = f"{self.name} ended with {self.process.returncode}"
-            raise ChildEnded(f"{how}; the end of {self.log}:\n{self.last_lines()}")
-
-    def ask_to_stop(self) -> None:
-        if not self.ended:
-            self.process.send_signal(signal.SIGTERM)
+            raise ChildEnded(f"{how}; the end of {self.log}:\n{tail(self.log)}")
 
     def stop(self) -> None:
         """Ask, wait, then kill; whatever it started ends with it."""
-        self.ask_to_stop()
+        if not self.ended:
+            self.process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(self.grace)
         for survivor in session(self.pid):

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from app.local import account, cluster
+from app.local.child import tail
 from app.local.cluster import PostgresFailed
 from app.local.lock import Held, Lock
 
@@ -41,10 +42,20 @@ class Postgres:
     """`postgresql://…` of the database `limbeck`; its role may create databases, no more."""
     process: subprocess.Popen[bytes]
     lock: Lock
+    log: Path
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def check(self) -> None:
+        """Raise `PostgresFailed` when it is gone."""
+        if self.ended:
+            raise PostgresFailed(f"the embedded Postgres ended:\n{tail(self.log)}")
 
     def stop(self) -> None:
         """Roll open transactions back, write a checkpoint, end. Harmless when already ended."""
@@ -101,7 +112,10 @@ def _run(
     for left in reversed(range(tries)):
         chosen = port or _free_port()
         server = Postgres(
-            cluster.url(directory, chosen), _spawn(directory, who, chosen, settings), lock
+            cluster.url(directory, chosen),
+            _spawn(directory, who, chosen, settings),
+            lock,
+            _log(directory),
         )
         try:
             _wait_until_ready(directory, server.process)
@@ -123,7 +137,7 @@ def _spawn(
     argv: list[str | Path] = [cluster.BIN / "postgres", "-D", directory / "data", "-p", str(port)]
     for name, value in settings.items():
         argv += ["-c", f"{name}={value}"]
-    with (directory / "postgres.log").open("wb") as log:
+    with _log(directory).open("wb") as log:
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop it in order.
         return subprocess.Popen(
             account.command(who, argv),
@@ -143,8 +157,8 @@ def _wait_until_ready(directory: Path, process: subprocess.Popen[bytes]) -> None
             return
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.02)
-            log = (directory / "postgres.log").read_text(errors="replace")
-            raise PostgresFailed(f"the embedded Postgres did not start:\n{log[-2000:]}")
+            log = tail(_log(directory))
+            raise PostgresFailed(f"the embedded Postgres did not start:\n{log}")
     raise PostgresFailed(f"the embedded Postgres is not ready after {RECOVERY_SECONDS} s")
 
 
@@ -174,6 +188,10 @@ def _processes(directory: Path) -> list[psutil.Process]:
         and process.info["name"] == "postgres"
         and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
+
+
+def _log(directory: Path) -> Path:
+    return directory / "postgres.log"
 
 
 def _pid_file(directory: Path) -> list[str]:

@@ -20,6 +20,7 @@ ANY_VLLM = (
     *("--max-model-len", str(CONTEXT)),
     *("--max-num-seqs", "128"),
     "--enable-prompt-tokens-details",
+    "--disable-uvicorn-access-log",
     # A model's own generation_config.json would fill in sampling that a job left out.
     *("--generation-config", "vllm"),
     *("--shutdown-timeout", str(DRAIN_SECONDS)),

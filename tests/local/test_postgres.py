@@ -34,7 +34,7 @@ def _fill(server: Postgres, rows: int) -> None:
         connection.execute("INSERT INTO kept SELECT generate_series(1, %s)", [rows])
 
 
-def test_what_was_written_is_there_after_a_restart(directory: Path):
+def test_what_was_written_is_there_after_a_restart(directory: Path) -> None:
     first = postgres.start(directory)
     _fill(first, 3)
     assert postgres.running_url(directory) == first.url
@@ -47,7 +47,7 @@ def test_what_was_written_is_there_after_a_restart(directory: Path):
         second.stop()
 
 
-def test_a_committed_row_survives_kill_9_of_the_server(directory: Path):
+def test_a_committed_row_survives_kill_9_of_the_server(directory: Path) -> None:
     server = postgres.start(directory)
     _fill(server, 1000)
     os.kill(server.pid, signal.SIGKILL)
@@ -59,7 +59,7 @@ def test_a_committed_row_survives_kill_9_of_the_server(directory: Path):
         again.stop()
 
 
-def test_the_server_of_a_killed_process_ends_and_the_next_start_works(directory: Path):
+def test_the_server_of_a_killed_process_ends_and_the_next_start_works(directory: Path) -> None:
     code = (
         "import sys, pathlib; from app.local import postgres;"
         "server = postgres.start(pathlib.Path(sys.argv[1]));"
@@ -81,7 +81,7 @@ def test_the_server_of_a_killed_process_ends_and_the_next_start_works(directory:
         again.stop()
 
 
-def test_a_stale_pid_file_that_names_a_living_stranger_does_not_block(directory: Path):
+def test_a_stale_pid_file_that_names_a_living_stranger_does_not_block(directory: Path) -> None:
     postgres.start(directory).stop()
     pid_file = directory / "data" / "postmaster.pid"
     pid_file.write_text(f"{os.getppid()}\n{directory / 'data'}\n1\n5432\n\n127.0.0.1\n\nready\n")
@@ -90,7 +90,7 @@ def test_a_stale_pid_file_that_names_a_living_stranger_does_not_block(directory:
     server.stop()
 
 
-def test_a_second_start_on_the_same_directory_is_refused(directory: Path):
+def test_a_second_start_on_the_same_directory_is_refused(directory: Path) -> None:
     server = postgres.start(directory)
     try:
         with pytest.raises(PostgresFailed, match=str(os.getpid())):
@@ -99,18 +99,18 @@ def test_a_second_start_on_the_same_directory_is_refused(directory: Path):
         server.stop()
 
 
-def test_a_half_made_cluster_is_made_again(directory: Path):
+def test_a_half_made_cluster_is_made_again(directory: Path) -> None:
     (directory / "data.new").mkdir(parents=True)
     (directory / "data.new" / "PG_VERSION").write_text("18")
     postgres.start(directory).stop()
     assert not (directory / "data.new").exists()
 
 
-def test_a_path_too_long_for_a_unix_socket_is_fine(tmp_path: Path):
+def test_a_path_too_long_for_a_unix_socket_is_fine(tmp_path: Path) -> None:
     postgres.start(tmp_path / ("long" * 30) / "postgres").stop()
 
 
-def test_only_the_password_opens_the_door(directory: Path):
+def test_only_the_password_opens_the_door(directory: Path) -> None:
     server = postgres.start(directory)
     try:
         port = psycopg.conninfo.conninfo_to_dict(server.url)["port"]
@@ -125,7 +125,7 @@ def test_only_the_password_opens_the_door(directory: Path):
         server.stop()
 
 
-def test_a_port_in_use_is_said_with_the_log(directory: Path):
+def test_a_port_in_use_is_said_with_the_log(directory: Path) -> None:
     first = postgres.start(directory)
     try:
         port = int(str(psycopg.conninfo.conninfo_to_dict(first.url)["port"]))
@@ -138,7 +138,7 @@ def test_a_port_in_use_is_said_with_the_log(directory: Path):
 @pytest.mark.parametrize("who", ["mapped", "dropped"] if os.geteuid() == 0 else ["self"])
 def test_the_server_never_sees_root(
     who: account.Who, directory: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(account, "unprivileged", lambda: who)
     server = postgres.start(directory)
     try:
@@ -148,7 +148,9 @@ def test_the_server_never_sees_root(
         server.stop()
 
 
-def test_root_may_change_how_it_steps_down(directory: Path, monkeypatch: pytest.MonkeyPatch):
+def test_root_may_change_how_it_steps_down(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for who in ("dropped", "mapped", "dropped") if os.geteuid() == 0 else ():
         monkeypatch.setattr(account, "unprivileged", lambda who=who: who)
         postgres.start(directory).stop()
