@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from sqlalchemy import Select, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -138,10 +138,11 @@ async def rows(
     """The rows at these positions, by position, in one statement."""
     found = await session.execute(
         select(SeedRow.position, SeedRow.fields).where(
-            SeedRow.version_id == version_id, SeedRow.position.in_(list(positions))
+            SeedRow.version_id == version_id,
+            SeedRow.position == any_(bindparam("positions", list(positions), ARRAY(BigInteger))),
         )
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 async def rows_after(
