@@ -37,6 +37,11 @@ def kind_of(json_type: Any) -> Kind:
     return _OF_JSON.get(json_type, "json") if isinstance(json_type, str) else "json"
 
 
+def features_of(columns: Mapping[str, Any]) -> Features:
+    """The columns of a corpus as they are published."""
+    return {name: kind_of(json_type) for name, json_type in columns.items()}
+
+
 def fitted(value: Any, kind: Kind) -> Any:
     """The value as its column holds it. Raises `Misfit` rather than lose anything."""
     if value is None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus.selection import Selection
 from app.datasets import store
 from app.datasets.exporter import Origin
-from app.datasets.features import Features, kind_of
+from app.datasets.features import Features, features_of
 from app.datasets.files import Files
 from app.datasets.shards import Shard, ShardWriter, Sizes
 from app.datasets.spec import VersionSpec
@@ -82,7 +82,7 @@ async def _columns(session: AsyncSession, corpus_id: UUID) -> Features:
     corpus = await store.corpus_by_id(session, corpus_id)
     if corpus.columns is None:
         raise _nothing(Selection())
-    return {name: kind_of(json_type) for name, json_type in corpus.columns.items()}
+    return features_of(corpus.columns)
 
 
 def _chosen(selection: Selection, known: Mapping[UUID, Origin]) -> Collection[UUID] | None:

@@ -1,0 +1,115 @@
+"""Corpora, jobs and records as a test wants them, put straight into the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.curation import exact
+from app.db import Database
+
+COLUMNS = {"question": "string", "answer": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    corpus_id: UUID
+    name: str
+
+
+async def grow(
+    database: Database, name: str = "default/faq", columns: dict[str, str] | None = None
+) -> Grown:
+    """An empty corpus that a first job has given its columns."""
+    namespace, _, short = name.partition("/")
+    async with database.unit_of_work() as session:
+        made = await session.scalar(
+            text(
+                "INSERT INTO corpus (namespace, name, columns) "
+                "VALUES (:namespace, :name, CAST(:columns AS jsonb)) RETURNING id"
+            ),
+            {
+                "namespace": namespace,
+                "name": short,
+                "columns": orjson.dumps(columns or COLUMNS).decode(),
+            },
+        )
+    return Grown(made, name)
+
+
+async def job(
+    database: Database,
+    corpus: Grown,
+    *,
+    template: str = "default/question-answer@1",
+    document: dict[str, Any] | None = None,
+) -> UUID:
+    """A job's row alone: what it points to is not there."""
+    job_id = uuid4()
+    async with database.unit_of_work() as session:
+        for column in ("teacher_id", "template_version_id"):
+            await session.execute(
+                text(f"ALTER TABLE job DROP CONSTRAINT IF EXISTS fk_job_{column}")
+            )
+        await session.execute(
+            text("""
+                INSERT INTO job (
+                    id, namespace, document, digest, corpus_id, teacher_id, template_version_id,
+                    num_records, max_candidates, samples_per_item, priority, state
+                ) VALUES (
+                    :id, 'default', CAST(:document AS jsonb), 'd1', :corpus, :other, :other,
+                    1, 1, 1, 0, 'finished'
+                )
+            """),
+            {
+                "id": job_id,
+                "corpus": corpus.corpus_id,
+                "other": uuid4(),
+                "document": orjson.dumps(
+                    {"template": template, "teacher": "default/local", **(document or {})}
+                ).decode(),
+            },
+        )
+    return job_id
+
+
+async def insert(
+    session: AsyncSession, corpus: Grown, job_id: UUID, records: Sequence[dict[str, Any]]
+) -> None:
+    first = await session.scalar(
+        text("SELECT coalesce(max(item) + 1, 0) FROM record WHERE job_id = :job"), {"job": job_id}
+    )
+    await session.execute(
+        text("""
+            INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
+            SELECT :corpus, :job, :first + n - 1, 0, digest, CAST(fields AS jsonb)
+            FROM unnest(CAST(:digests AS bytea[]), CAST(:fields AS text[]))
+                WITH ORDINALITY AS t (digest, fields, n)
+            ORDER BY n
+        """),
+        {
+            "corpus": corpus.corpus_id,
+            "job": job_id,
+            "first": first,
+            "digests": [exact.digest(record) for record in records],
+            "fields": [orjson.dumps(record).decode() for record in records],
+        },
+    )
+
+
+async def add(
+    database: Database, corpus: Grown, job_id: UUID, records: Sequence[dict[str, Any]]
+) -> None:
+    async with database.unit_of_work() as session:
+        await insert(session, corpus, job_id, records)
+
+
+def questions(count: int, start: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"question": f"What is {n}?", "answer": f"It is {n}, the number after {n - 1}."}
+        for n in range(start, start + count)
+    ]
