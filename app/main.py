@@ -11,10 +11,12 @@ from app.corpus import router as corpora
 from app.datasets import router as datasets
 from app.db import Database
 from app.errors import Unavailable
+from app.jobs import router as jobs
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
 from app.seeds import router as seeds
 from app.settings import Settings
+from app.teachers.clients import Clients
 from app.web import health, problems
 
 ABOUT = """
@@ -25,7 +27,14 @@ as immutable dataset versions.
 
 
 def routers() -> list[APIRouter]:
-    return [health.router, prompts.router, seeds.router, corpora.router, datasets.router]
+    return [
+        health.router,
+        prompts.router,
+        seeds.router,
+        corpora.router,
+        jobs.router,
+        datasets.router,
+    ]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,9 +50,11 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(url)
         app.state.render_pool = RenderPool()
+        app.state.clients = Clients(settings.max_reply_bytes)
         try:
             yield
         finally:
+            await app.state.clients.close()
             await app.state.render_pool.close()
             await app.state.database.close()
 

@@ -82,7 +82,7 @@ class Asker:
             return used >= MOST_ATTEMPTS
 
         try:
-            completions = await AsyncRetrying(
+            completions: Sequence[Completion] = await AsyncRetrying(
                 retry=retry_if_exception_type((TeacherBusy, AttemptFailed)),
                 wait=_wait,
                 stop=spent,

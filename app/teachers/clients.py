@@ -1,0 +1,38 @@
+"""The clients of one process: a teacher's is made once, and again when its registration changes."""
+
+from uuid import UUID
+
+from app.teachers import secret
+from app.teachers.client import TeacherClient
+from app.teachers.models import Teacher
+from app.teachers.transport import Transport
+
+
+class Clients:
+    """All share one transport, and so one stack of idle connections for each address."""
+
+    def __init__(self, max_reply_bytes: int) -> None:
+        self._cap = max_reply_bytes
+        self._transport = Transport(max_reply_bytes)
+        self._made: dict[UUID, tuple[object, TeacherClient]] = {}
+
+    def of(self, teacher: Teacher) -> TeacherClient:
+        """Raises `TeacherMisconfigured` where its key cannot be read."""
+        key = secret.resolve(teacher.api_key) if teacher.api_key else None
+        configuration = (teacher.url, teacher.model, key, teacher.capabilities)
+        known = self._made.get(teacher.id)
+        if known is not None and known[0] == configuration:
+            return known[1]
+        client = TeacherClient(
+            self._transport,
+            teacher.url,
+            teacher.model,
+            api_key=key,
+            capabilities=teacher.known_capabilities,
+            cap=self._cap,
+        )
+        self._made[teacher.id] = (configuration, client)
+        return client
+
+    async def close(self) -> None:
+        await self._transport.aclose()
