@@ -88,8 +88,8 @@ class StoredReject(Base, kw_only=True):
     sample: Mapped[int] = mapped_column(SmallInteger)
     reason: Mapped[str]
     revision: Mapped[int]
-    value: Mapped[Any] = mapped_column(JSONB(none_as_null=True))
-    threshold: Mapped[Any] = mapped_column(JSONB(none_as_null=True))
+    value: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    threshold: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
     detail: Mapped[str | None]
     duplicate_of: Mapped[UUID | None]
     """The record that was there first."""
