@@ -14,7 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.errors import Invalid
+from app.main import create_app
 from app.seeds.readers.parquet import read as read_parquet
+from app.settings import Settings
+from tests.conftest import running
 
 ROWS = [
     {"topic": "rain", "level": "easy"},
@@ -303,3 +306,18 @@ class Peak:
         found = re.search(rf"{kind}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
         assert found
         return int(found[1]) / 1024
+
+
+async def test_an_upload_over_the_limit_is_refused(settings: Settings) -> None:
+    small = settings.model_copy(update={"max_upload_bytes": 1024})
+    async with running(create_app(small)) as api:
+        declared = await api.post(URL, content=b"x" * 1025, headers=JSONL)
+        streamed = await api.post(URL, content=pieces(b"x" * 500, 3), headers=JSONL)
+        fitting = await api.post(URL, content=jsonl(ROWS), headers=JSONL)
+
+    assert (declared.status_code, streamed.status_code, fitting.status_code) == (413, 413, 201)
+
+
+async def pieces(piece: bytes, times: int) -> AsyncIterator[bytes]:
+    for _ in range(times):
+        yield piece

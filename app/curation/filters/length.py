@@ -50,14 +50,10 @@ class Length(Filter, frozen=True):
         return self
 
     def __call__(self, record: Record) -> Verdict | None:
-        text = _text(record.get(self.field))
-        return self._judge(
-            len(text.strip()), self.min_characters, self.max_characters, "characters"
-        ) or (
-            None
-            if self.min_words is None and self.max_words is None
-            else self._judge(words(text), self.min_words, self.max_words, "words")
-        )
+        text = _text(record.get(self.field)).strip()
+        by_characters = (len(text), self.min_characters, self.max_characters, "characters")
+        by_words = (words(text), self.min_words, self.max_words, "words")
+        return self._judge(*by_characters) or self._judge(*by_words)
 
     def reads(self) -> tuple[str, ...]:
         return (self.field,)
