@@ -13,6 +13,8 @@ import yaml
 from app.prompts.schema_rules import MAX_DEPTH
 
 _Fast: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_INT = re.compile(r"^-?(0|[1-9][0-9]*)$")
+_FLOAT = re.compile(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -104,17 +106,38 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
     return value
 
 
-def _resolve(kind: str, pattern: str, first: str) -> None:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(pattern), [*first])
+def _resolve(kind: str, pattern: re.Pattern[str], first: list[str]) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", pattern, first)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:null", re.compile(r"^(~|null|Null|NULL|)$"), ["~", "n", "N", ""]
-)
-_resolve("bool", r"^(true|True|TRUE|false|False|FALSE)$", "tTfF")
-_resolve("int", r"^-?(0|[1-9][0-9]*)$", "-0123456789")
-_resolve("float", r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$", "-0123456789")
+_resolve("null", re.compile(r"^(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_resolve("bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), [*"tTfF"])
+_resolve("int", _INT, [*"-0123456789"])
+_resolve("float", _FLOAT, [*"-0123456789"])
 _Loader.add_constructor("tag:yaml.org,2002:str", _text)
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def write(value: Any) -> str:
+    """YAML that `read` reads back as the same value."""
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=96)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever `read`, or a reader of YAML 1.1, would take for something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
+        return True
+
+
+def _written(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    odd_break = any(letter in text for letter in "\r\x85\u2028\u2029\ufeff")
+    style = '"' if odd_break else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _written)
+for _kind, _pattern in (("int", _INT), ("float", _FLOAT)):
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _pattern, [*"-0123456789"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.prompts.plain_yaml import PlainYamlError, read
+from app.prompts.plain_yaml import PlainYamlError, read, write
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,41 @@ def test_what_json_has_not_is_refused_with_its_line(text: str, problem: str) -> 
 def test_any_text_gives_a_value_or_a_plain_error(text: str) -> None:
     with contextlib.suppress(PlainYamlError):
         read(text)
+
+
+plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+looks_like = st.from_regex(r"[-+]?[0-9_:.eExo~ ]{0,8}", fullmatch=True) | st.sampled_from(
+    [
+        "yes",
+        "no",
+        "on",
+        "null",
+        "~",
+        "<<",
+        "=",
+        "true",
+        "- a",
+        "'",
+        '"',
+        "#",
+        "!x",
+        "&a",
+        "*a",
+        "a\n",
+    ]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False) | plain | looks_like,
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(plain | looks_like, inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(values)
+def test_what_is_written_is_read_back(value: Any) -> None:
+    again = read(write(value))
+
+    assert again == value
+    assert repr(again) == repr(value)
