@@ -1,5 +1,6 @@
 """The clients of one process: a teacher's is made once, and again when its registration changes."""
 
+from typing import Any
 from uuid import UUID
 
 from app.teachers import secret
@@ -9,27 +10,29 @@ from app.teachers.transport import Transport
 
 
 class Clients:
-    """All share one transport, and so one stack of idle connections for each address."""
+    """All share one transport, and so one row of idle connections for each address."""
 
-    def __init__(self, max_reply_bytes: int) -> None:
+    def __init__(self, max_reply_bytes: int, deadline: float = 1800.0) -> None:
         self._cap = max_reply_bytes
-        self._transport = Transport(max_reply_bytes)
-        self._made: dict[UUID, tuple[object, TeacherClient]] = {}
+        self._deadline = deadline
+        self._transport = Transport()
+        self._made: dict[UUID, tuple[Any, TeacherClient]] = {}
 
     def of(self, teacher: Teacher) -> TeacherClient:
         """Raises `TeacherMisconfigured` where its key cannot be read."""
         key = secret.resolve(teacher.api_key) if teacher.api_key else None
-        configuration = (teacher.url, teacher.model, key, teacher.capabilities)
+        configuration = (teacher.urls, teacher.model, key, teacher.capabilities)
         known = self._made.get(teacher.id)
         if known is not None and known[0] == configuration:
             return known[1]
         client = TeacherClient(
-            self._transport,
-            teacher.url,
+            teacher.urls,
             teacher.model,
             api_key=key,
             capabilities=teacher.known_capabilities,
             cap=self._cap,
+            deadline=self._deadline,
+            transport=self._transport,
         )
         self._made[teacher.id] = (configuration, client)
         return client

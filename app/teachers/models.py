@@ -19,7 +19,7 @@ class Teacher(Base, kw_only=True):
     namespace: Mapped[str]
     name: Mapped[str]
     urls: Mapped[list[str]]
-    """Its endpoints, each up to and including `/v1`."""
+    """Its endpoints, each without the `/v1`."""
     model: Mapped[str]
     """The name to ask for."""
     api_key: Mapped[str | None] = mapped_column(default=None)

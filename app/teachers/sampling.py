@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 MOST_SAMPLES = 64
 """Completions of one request."""
 
+_EXTRAS = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -34,8 +36,10 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
     repetition_penalty: float | None = Field(default=None, gt=0, le=10)
     """Above 1 discourages repetition (a vLLM field)."""
+    logprobs: bool = False
+    """Keep the log-probability of each token. `top_logprobs` implies it."""
     top_logprobs: int | None = Field(default=None, ge=0, le=100)
-    """Keep the log-probability of each token, and so many alternatives: soft targets."""
+    """Keep so many alternatives of each token as well: soft targets."""
     random_seed: int | None = Field(default=None, ge=0, lt=2**63)
     """The teacher's own random seed. It does not make a job repeatable: replies also depend on
     what else is in the teacher's batch."""
@@ -48,8 +52,14 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
             )
         return self
 
-    def on_the_wire(self) -> dict[str, Any]:
-        """The fields of a request."""
+    @property
+    def wants_logprobs(self) -> bool:
+        return self.logprobs or self.top_logprobs is not None
+
+    def on_the_wire(self, *, extras: bool = False) -> dict[str, Any]:
+        """The fields of a request. A server known to take vLLM's `extras` is told their neutral
+        values, too; another one may refuse them, and is told those that are set.
+        """
         body: dict[str, Any] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -58,13 +68,14 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
         }
-        for name in ("top_k", "min_p", "repetition_penalty"):
-            if (value := getattr(self, name)) is not None:
-                body[name] = value
+        for name, neutral in _EXTRAS.items():
+            value = getattr(self, name)
+            if value is not None or extras:
+                body[name] = neutral if value is None else value
         if self.stop:
             body["stop"] = list(self.stop)
-        if self.top_logprobs is not None:
-            body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
+        if self.wants_logprobs:
+            body |= {"logprobs": True, "top_logprobs": self.top_logprobs or 0}
         if self.random_seed is not None:
             body["seed"] = self.random_seed
         return body

@@ -1,0 +1,64 @@
+"""The bytes of a chat request. What the rows of a chunk share is encoded once."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from app.prompts.prompt import Message
+from app.teachers.capabilities import Capabilities
+from app.teachers.failures import RequestRefused
+from app.teachers.sampling import Sampling
+
+_REMEMBERED = 8
+"""Shared beginnings: as many as few-shot subsets are in turn at one time, and some."""
+
+
+class Encoder:
+    def __init__(self, model: str, capabilities: Capabilities) -> None:
+        self._model = model
+        self._able = capabilities
+        self._prefixes: deque[tuple[tuple[Message, ...], bytes]] = deque(maxlen=_REMEMBERED)
+        self._ending: tuple[Sampling, dict[str, Any] | None, bytes] | None = None
+
+    def encode(
+        self, messages: Sequence[Message], sampling: Sampling, schema: dict[str, Any] | None
+    ) -> bytes:
+        """Raises `RequestRefused` for a text that cannot be sent."""
+        try:
+            last = _turn(messages[-1])
+            return self._beginning(tuple(messages[:-1])) + last + self._end(sampling, schema)
+        except orjson.JSONEncodeError as error:
+            raise RequestRefused(
+                "teacher.refused_request", f"the prompt is not valid Unicode: {error}"
+            ) from error
+
+    def _beginning(self, turns: tuple[Message, ...]) -> bytes:
+        # Turns that are the same objects compare by identity, which costs next to nothing.
+        for known, encoded in self._prefixes:
+            if known == turns:
+                return encoded
+        encoded = b'{"messages":[' + b"".join(_turn(turn) + b"," for turn in turns)
+        self._prefixes.appendleft((turns, encoded))
+        return encoded
+
+    def _end(self, sampling: Sampling, schema: dict[str, Any] | None) -> bytes:
+        if self._ending is not None:
+            known, known_schema, encoded = self._ending
+            if known is sampling and known_schema is schema:
+                return encoded
+        fields = {"model": self._model, **sampling.on_the_wire(extras=self._able.extras)}
+        if schema is not None and self._able.json_schema:
+            fields["response_format"] = response_format(schema)
+        encoded = b"]," + orjson.dumps(fields)[1:]
+        self._ending = (sampling, schema, encoded)
+        return encoded
+
+
+def response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "response", "schema": schema}}
+
+
+def _turn(message: Message) -> bytes:
+    return orjson.dumps({"role": message.role, "content": message.content})
