@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.curation import exact
 from app.db import Database
+from app.jobs.models import Job
+from app.seeds.models import SeedDataset, SeedVersion
 
 COLUMNS = {"question": "string", "answer": "string"}
 
@@ -47,34 +49,50 @@ async def job(
     *,
     template: str = "default/question-answer@1",
     document: dict[str, Any] | None = None,
+    seeds: UUID | None = None,
 ) -> UUID:
-    """A job's row alone: what it points to is not there."""
-    job_id = uuid4()
+    """A job's row alone: what it points to, but for its seeds, is not there."""
     async with database.unit_of_work() as session:
         for column in ("teacher_id", "template_version_id"):
             await session.execute(
                 text(f"ALTER TABLE job DROP CONSTRAINT IF EXISTS fk_job_{column}")
             )
-        await session.execute(
-            text("""
-                INSERT INTO job (
-                    id, namespace, document, digest, corpus_id, teacher_id, template_version_id,
-                    num_records, max_candidates, samples_per_item, priority, state
-                ) VALUES (
-                    :id, 'default', CAST(:document AS jsonb), 'd1', :corpus, :other, :other,
-                    1, 1, 1, 0, 'finished'
-                )
-            """),
-            {
-                "id": job_id,
-                "corpus": corpus.corpus_id,
-                "other": uuid4(),
-                "document": orjson.dumps(
-                    {"template": template, "teacher": "default/local", **(document or {})}
-                ).decode(),
-            },
+        made = Job(
+            namespace="default",
+            document={"template": template, "teacher": "default/local", **(document or {})},
+            digest="d1",
+            corpus_id=corpus.corpus_id,
+            teacher_id=uuid4(),
+            template_version_id=uuid4(),
+            few_shot_version_id=None,
+            seed_version_id=seeds,
+            num_records=1,
+            max_candidates=1,
+            samples_per_item=1,
+            state="finished",
         )
-    return job_id
+        session.add(made)
+        await session.flush()
+        return made.id
+
+
+async def sow(database: Database, columns: Sequence[str], version: int = 1) -> UUID:
+    """A version of a seed dataset with these columns; its rows do not matter here."""
+    async with database.unit_of_work() as session:
+        dataset = SeedDataset(namespace="default", name=f"seeds{version}")
+        session.add(dataset)
+        await session.flush()
+        made = SeedVersion(
+            dataset_id=dataset.id,
+            version=version,
+            digest=uuid4().bytes,
+            rows=0,
+            columns=list(columns),
+            source="rows",
+        )
+        session.add(made)
+        await session.flush()
+        return made.id
 
 
 async def insert(

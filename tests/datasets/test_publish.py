@@ -22,7 +22,7 @@ from app.db import Database
 from app.errors import Conflict
 from app.names import Ref
 from app.settings import Settings
-from tests.datasets.corpus import Grown, add, grow, insert, job, questions
+from tests.datasets.corpus import Grown, add, grow, insert, job, questions, sow
 
 
 async def published(api: httpx.AsyncClient, dataset: str, **body: Any) -> dict[str, Any]:
@@ -232,6 +232,38 @@ async def test_a_dataset_keeps_its_splits(api: httpx.AsyncClient, faq: str) -> N
     manifest = await published(api, faq)
     assert list(manifest["splits"]) == ["train", "test"]
     assert sum(split["rows"] for split in manifest["splits"].values()) == 10
+
+
+async def test_rows_of_one_seed_row_stay_together_over_jobs_and_versions(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    columns = {"topic": "string", "level": "string", "answer": "string"}
+    corpus = await grow(database, "default/sown", columns)
+    dataset = "/v1/datasets/default/sown"
+    await api.post("/v1/datasets", json={"name": "sown", "corpus": "sown"})
+
+    def rows(level: str, count: int) -> list[dict[str, Any]]:
+        return [{"topic": f"t{n}", "level": level, "answer": f"{level} {n}"} for n in range(count)]
+
+    seen: dict[str, str] = {}
+    splits = {"train": 0.6, "test": 0.4}
+    for version in range(1, 4):
+        # A later version of the seeds, rows written in the job: the same seed rows all the same.
+        seeds = None if version == 3 else await sow(database, ["topic", "hint"], version)
+        document = {"seeds": {"rows": [{"topic": "t0"}]}} if version == 3 else None
+        made = await job(database, corpus, seeds=seeds, document=document)
+        await add(database, corpus, made, rows(f"level{version}", 30 * version))
+        manifest = await published(api, dataset, splits=splits)
+        for file in manifest["files"]:
+            if not file["split"]:
+                continue
+            content = (await api.get(f"{dataset}/versions/{version}/files/{file['path']}")).content
+            for row in pq.read_table(io.BytesIO(content)).to_pylist():
+                assert seen.setdefault(row["topic"], file["split"]) == file["split"]
+    assert manifest["rows"] == 180
+    assert set(seen.values()) == {"train", "test"}
+    shares = {name: split["share"] for name, split in manifest["splits"].items()}
+    assert sum(shares.values()) == pytest.approx(1)
 
 
 async def test_defining_a_dataset_twice_is_the_same_dataset(

@@ -1,0 +1,133 @@
+"""Datasets over the shell."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from app import shell
+from app.datasets.manifest import MANIFEST, PublishedManifest
+from app.datasets.pull import pull
+from app.errors import AppError
+from app.names import Ref
+
+commands = typer.Typer(
+    name="dataset", help="Publish datasets and pull their versions.", no_args_is_help=True
+)
+
+Fields = Annotated[
+    list[str] | None, typer.Option(help="A field of the corpus; may be said several times.")
+]
+
+
+@commands.command()
+def publish(
+    corpus: Annotated[str, typer.Argument(help="The corpus, such as support/faq.")],
+    name: Annotated[
+        str | None, typer.Option(help="The dataset; named like the corpus if it is not said.")
+    ] = None,
+    description: Annotated[str, typer.Option(help="For the card, when the dataset is new.")] = "",
+    layout: Annotated[
+        str, typer.Option(help="records, messages or prompt_completion.")
+    ] = "records",
+    prompt: Fields = None,
+    completion: Fields = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="A split and its share, such as train=0.95.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
+    dataset = _ref(name or corpus)
+    body: dict[str, Any] = {"layout": {"name": layout}}
+    if prompt or completion:
+        body["layout"] |= {"prompt": prompt or [], "completion": completion or []}
+    if split:
+        body["splits"] = dict(_share(text) for text in split)
+    with shell.client() as client:
+        url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
+        if client.get(url).status_code == 404:  # noqa: PLR2004
+            new = {
+                "namespace": dataset.namespace,
+                "name": dataset.name,
+                "corpus": corpus,
+                "description": description,
+            }
+            shell.check(client.post("/v1/datasets", json=new))
+        made = PublishedManifest.model_validate(
+            shell.check(client.post(f"{url}/versions", json=body))
+        )
+    if as_json:
+        shell.show(made.model_dump(mode="json"), as_json=True)
+        return
+    shell.out.print(f"published [bold]{made.dataset}@{made.version}[/]: {made.rows:,} rows")
+    for split_name, entry in made.splits.items():
+        shell.out.print(f"  {split_name}: {entry.rows:,} rows, {entry.share:.1%}")
+
+
+@commands.command("list")
+def list_datasets(
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 50,
+    as_json: shell.Json = False,
+) -> None:
+    """Datasets and their latest versions."""
+    with shell.client() as client:
+        page = shell.check(client.get("/v1/datasets", params={"limit": limit}))
+    shell.show(
+        page,
+        as_json=as_json,
+        columns=("namespace", "name", "latest", "corpus", "created_at"),
+    )
+
+
+@commands.command("pull")
+def pull_version(
+    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to; a new folder here if it is not said.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Download a version, the latest if none is given; every byte is checked."""
+    with (
+        shell.client() as client,
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=shell.err,
+            disable=as_json,
+        ) as progress,
+    ):
+        task = progress.add_task(dataset, total=None)
+        try:
+            folder = pull(
+                client,
+                _ref(dataset),
+                directory,
+                report=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        except AppError as error:
+            shell.fail(error.detail, error.hint)
+    if as_json:
+        shell.show({"folder": str(folder), "manifest": str(folder / MANIFEST)}, as_json=True)
+        return
+    shell.out.print(f"pulled into {folder}", markup=False)
+    shell.out.print(f'load_dataset("{folder}")', markup=False)
+
+
+def _ref(text: str) -> Ref:
+    try:
+        return Ref.parse(text)
+    except ValueError as error:
+        shell.fail(f"{text!r} {error}", None, 2)
+
+
+def _share(text: str) -> tuple[str, float]:
+    name, _, share = text.partition("=")
+    try:
+        return name, float(share)
+    except ValueError:
+        shell.fail(f"{text!r} should be a split and its share, such as train=0.95", None, 2)

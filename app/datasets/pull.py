@@ -1,0 +1,209 @@
+"""Bring a version to a folder: every byte checked, broken downloads resumed, nothing twice."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from app.datasets.manifest import MANIFEST, FileEntry, Manifest, PublishedManifest
+from app.errors import AppError, Invalid, Unavailable
+from app.names import Ref
+
+_AT_ONCE = 4
+_BLOCK = 1 << 20
+_PARTS = ".parts"
+"""Unfinished downloads, each named by the digest it is to have."""
+
+Report = Callable[[int, int], None]
+"""Told the bytes that are in place and all bytes of the version; by several threads, in turn."""
+
+
+def pull(
+    client: httpx.Client, ref: Ref, directory: Path | None = None, *, report: Report | None = None
+) -> Path:
+    """The folder that holds this version, or the latest: `directory`, or one named for it.
+
+    Files that are there with the right bytes are not transferred; those of another version pulled
+    into the same folder are removed. A download that breaks off is resumed, now while it gets on,
+    else by the next pull. Raises `AppError` for what the API refuses, `Unavailable` for bytes
+    that are not those of the manifest.
+    """
+    manifest = _manifest(client, ref)
+    folder = directory or Path(f"{ref.name}-v{manifest.version}")
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _pulled_before(folder)
+    counted = _Counted(sum(entry.size for entry in manifest.files), report)
+    missing = [
+        entry
+        for entry in manifest.files
+        if not _in_place(folder, entry) and not _moved(folder, before, manifest, entry)
+    ]
+    _remove_strangers(folder, before, manifest.files)
+    for entry in manifest.files:
+        counted.at(entry, 0 if entry in missing else entry.size)
+    url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{manifest.version}/files/"
+    # The manifest comes last: a folder that has it has everything.
+    data = [entry for entry in missing if entry.path != MANIFEST]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        waiting = [pool.submit(_fetch, client, url, folder, entry, counted) for entry in data]
+        try:
+            for each in waiting:
+                each.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    for entry in missing:
+        if entry.path == MANIFEST:
+            _fetch(client, url, folder, entry, counted)
+    shutil.rmtree(folder / _PARTS, ignore_errors=True)
+    return folder
+
+
+class _Counted:
+    """How much is in place, over all files."""
+
+    def __init__(self, total: int, report: Report | None) -> None:
+        self._total = total
+        self._report = report
+        self._at: dict[str, int] = {}
+        self._turn = Lock()
+
+    def at(self, entry: FileEntry, size: int) -> None:
+        with self._turn:
+            self._at[entry.path] = size
+            if self._report is not None:
+                self._report(sum(self._at.values()), self._total)
+
+
+def _manifest(client: httpx.Client, ref: Ref) -> PublishedManifest:
+    version = ref.version or "latest"
+    url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{version}/manifest"
+    answer = client.get(url)
+    if not answer.is_success:
+        raise _refused(answer)
+    manifest = PublishedManifest.model_validate_json(answer.content)
+    for entry in manifest.files:
+        path = PurePosixPath(entry.path)
+        if path.is_absolute() or ".." in path.parts or path.parts[0] == _PARTS:
+            raise Invalid.at("/files", "should have paths within the folder", entry.path)
+    return manifest
+
+
+def _refused(answer: httpx.Response) -> AppError:
+    try:
+        problem = orjson.loads(answer.content)
+        return AppError(problem["code"], problem["detail"], hint=problem["hint"])
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return AppError("pull.failed", f"{answer.status_code} from {answer.url}")
+
+
+def _pulled_before(folder: Path) -> list[FileEntry]:
+    """What an earlier pull, of any version, put here."""
+    try:
+        written = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return written.files
+
+
+def _in_place(folder: Path, entry: FileEntry) -> bool:
+    path = folder / entry.path
+    return path.is_file() and path.stat().st_size == entry.size and _digest(path) == entry.sha256
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _moved(
+    folder: Path, before: Iterable[FileEntry], manifest: PublishedManifest, entry: FileEntry
+) -> bool:
+    """Whether another version had these bytes under a name that is no longer used."""
+    used = {each.path for each in manifest.files}
+    for old in before:
+        if old.sha256 == entry.sha256 and old.path not in used and _in_place(folder, old):
+            (folder / old.path).replace(_made_room(folder, entry))
+            return True
+    return False
+
+
+def _remove_strangers(
+    folder: Path, before: Iterable[FileEntry], wanted: Iterable[FileEntry]
+) -> None:
+    """Shards of an earlier version would be loaded together with these."""
+    kept = {entry.path for entry in wanted}
+    for entry in before:
+        if entry.path not in kept and ".." not in PurePosixPath(entry.path).parts:
+            (folder / entry.path).unlink(missing_ok=True)
+
+
+def _made_room(folder: Path, entry: FileEntry) -> Path:
+    path = folder / entry.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _fetch(
+    client: httpx.Client, url: str, folder: Path, entry: FileEntry, counted: _Counted
+) -> None:
+    """One file, tried again for as long as each try brings bytes."""
+    part = folder / _PARTS / f"{entry.path.replace('/', '--')}.{entry.sha256}"
+    part.parent.mkdir(exist_ok=True)
+    while True:
+        had = part.stat().st_size if part.exists() else 0
+        try:
+            found = _continue(client, url + quote(entry.path), part, entry, counted)
+        except httpx.TransportError:
+            if part.exists() and part.stat().st_size > had:
+                continue
+            raise
+        if found != entry.sha256:
+            part.unlink()
+            raise Unavailable(
+                "pull.digest",
+                f"{entry.path} arrived with sha256 {found}; the manifest says {entry.sha256}",
+                hint="The bytes changed on the way. Pull again; nothing wrong was kept.",
+            )
+        part.replace(_made_room(folder, entry))
+        return
+
+
+def _continue(
+    client: httpx.Client, url: str, part: Path, entry: FileEntry, counted: _Counted
+) -> str:
+    """Add to a part what it lacks; the digest of the whole."""
+    with part.open("ab+") as file:
+        file.seek(0)
+        if os.fstat(file.fileno()).st_size > entry.size:
+            file.truncate(0)
+        seen = hashlib.sha256()
+        while block := file.read(_BLOCK):
+            seen.update(block)
+        start = file.tell()
+        if start == entry.size:
+            return seen.hexdigest()
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers |= {"Range": f"bytes={start}-", "If-Range": f'"{entry.sha256}"'}
+        with client.stream("GET", url, headers=headers) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refused(answer)
+            if start and answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                file.truncate(0)
+                start, seen = 0, hashlib.sha256()
+            for block in answer.iter_raw():  # as it comes: what a buffer holds is lost with a cut
+                file.write(block)
+                file.flush()
+                seen.update(block)
+                start += len(block)
+                counted.at(entry, start)
+    return seen.hexdigest()
