@@ -6,6 +6,9 @@ import typer
 
 from app import logs, shell
 from app.errors import AppError
+from app.jobs.commands import commands as jobs
+from app.prompts.commands import commands as prompts
+from app.seeds.commands import commands as seeds
 from app.settings import Settings
 
 app = typer.Typer(
@@ -14,6 +17,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+for commands in (prompts, seeds, jobs):
+    app.add_typer(commands)
 
 
 @app.callback()
@@ -48,8 +54,10 @@ def serve(
     import uvicorn
 
     from app.main import create_app
+    from app.migrate import require_current
 
     settings: Settings = context.obj
+    require_current(_database_url(settings))
     uvicorn.run(
         create_app(settings),
         host=host or settings.host,
@@ -58,6 +66,50 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace_seconds),
     )
+
+
+@app.command()
+def worker(
+    context: typer.Context,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Chunks at a time.", min=1, max=64)
+    ] = None,
+) -> None:
+    """Work on jobs, until told to stop; any number of workers may run, on any machines."""
+    import uvloop
+
+    from app.migrate import require_current
+
+    settings: Settings = context.obj
+    url = _database_url(settings)
+    require_current(url)
+    uvloop.run(_work(settings, url, concurrency or settings.worker_concurrency))
+
+
+async def _work(settings: Settings, url: str, concurrency: int) -> None:
+    from datetime import timedelta
+
+    from app.db import Database
+    from app.jobs.loaded import Tools
+    from app.jobs.worker import Worker
+    from app.prompts.sandbox import RenderPool
+    from app.teachers.clients import Clients
+
+    database = Database(url)
+    pool = RenderPool()
+    clients = Clients(settings.max_reply_bytes)
+    try:
+        await Worker(
+            tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),
+            data_dir=settings.data_dir,
+            concurrency=concurrency,
+            lease=timedelta(seconds=settings.lease_seconds),
+            grace=settings.grace_seconds,
+        ).run()
+    finally:
+        await clients.close()
+        await pool.close()
+        await database.close()
 
 
 def _database_url(settings: Settings) -> str:
@@ -74,7 +126,9 @@ def main() -> None:
     try:
         app()
     except AppError as error:
-        shell.err.print(f"[red]error[/] {error.detail}")
+        shell.err.print("[red]error[/]", error.detail, markup=True)
+        if error.hint:
+            shell.err.print(error.hint, style="dim", markup=False)
         raise SystemExit(1) from error
 
 

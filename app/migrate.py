@@ -4,8 +4,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from app.errors import Unavailable
 
@@ -45,3 +48,22 @@ def upgrade(url: str) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+def require_current(url: str) -> None:
+    """Raises `Unavailable` where the database has another schema than this version works with."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+            wanted = ScriptDirectory.from_config(config(connection)).get_current_head()
+    except OperationalError as error:
+        raise Unavailable("database.away", f"the database does not answer: {error.orig}") from error
+    finally:
+        engine.dispose()
+    if present != wanted:
+        raise Unavailable(
+            "database.other_schema",
+            f"the database is at revision {present or 'none'}; this version works with {wanted}",
+            hint="Run `limbeck migrate`.",
+        )

@@ -1,0 +1,117 @@
+"""A registered fake teacher, a pushed template, and a worker's tools, without a worker process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db import Database
+from app.jobs import lease
+from app.jobs.chunk import End, work
+from app.jobs.loaded import Tools
+from app.names import Ref
+from app.prompts.sandbox import RenderPool
+from app.teachers import store as teachers
+from app.teachers.clients import Clients
+from tests.fake_teacher import FakeTeacher
+
+LEASE = timedelta(seconds=30)
+
+TEMPLATE = """---
+description: A question and its answer.
+inputs:
+  topic: {type: string}
+response:
+  format: json
+  schema:
+    type: object
+    properties:
+      question: {type: string, maxLength: 200}
+      answer: {type: string, maxLength: 400}
+    required: [question, answer]
+    additionalProperties: false
+---
+{% system %}You write questions.{% endsystem %}
+{% user %}Topic: {{ topic }}{% enduser %}
+"""
+
+SPEC: dict[str, Any] = {
+    "corpus": "faq",
+    "teacher": "fake",
+    "template": "qa",
+    "seeds": {"matrix": {"topic": ["tea", "rain", "ships"]}},
+    "num_records": 20,
+}
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return SPEC | changes
+
+
+@pytest.fixture
+async def ready(api: httpx.AsyncClient, fake: FakeTeacher, database: Database) -> httpx.AsyncClient:
+    """An API with the teacher `fake` and the template `qa`."""
+    body = {"name": "fake", "url": fake.url, "model": fake.model, "max_in_flight": 8}
+    answer = await api.post("/v1/teachers", json=body)
+    if answer.status_code == 404:
+        async with database.unit_of_work() as session:
+            await teachers.register(session, Ref("default", "fake"), {"urls": [fake.url], "model": fake.model, "max_in_flight": 8, "chunk_slots": 2, "capabilities": {"json_schema": True, "request_id_echo": True}})
+    for path, wanted in (
+        ("/v1/templates", {"name": "qa", "source": TEMPLATE}),
+    ):
+        answer = await api.post(path, json=wanted)
+        assert answer.status_code == 201, answer.text
+    return api
+
+
+@pytest.fixture
+async def tools(database: Database) -> AsyncIterator[Tools]:
+    made = Tools(
+        database=database,
+        pool=RenderPool(1),
+        clients=Clients(max_reply_bytes=100_000),
+        deadline=20,
+    )
+    yield made
+    await made.clients.close()
+    await made.pool.close()
+
+
+Drain = Callable[[], Awaitable[list[End]]]
+
+
+@pytest.fixture
+def drain(tools: Tools, ready: httpx.AsyncClient) -> Drain:
+    """Works every chunk that is ready, until none is; answers how each ended."""
+
+    async def run() -> list[End]:
+        ends: list[End] = []
+        while (end := await work_one(tools)) is not None:
+            ends.append(end)
+        return ends
+
+    return run
+
+
+async def claim_one(tools: Tools, holder: str = "me") -> lease.Claim | None:
+    async with tools.database.unit_of_work() as session:
+        page = await teachers.page(session, namespace=None, after=None, limit=1)
+        return await lease.claim(session, page[0].id, holder, LEASE)
+
+
+async def work_one(tools: Tools) -> End | None:
+    claim = await claim_one(tools)
+    if claim is None:
+        return None
+    job = await tools.load(claim.job_id)
+    return await work(claim, job, tools, in_flight=job.share, draining=asyncio.Event())
+
+
+def adds_up(job: dict[str, Any]) -> bool:
+    """The promise that holds at every moment."""
+    account = job["ledger"]
+    parts = ("accepted", "rejected", "failed", "cancelled", "open")
+    return bool(account["planned"] == sum(account[part] for part in parts))

@@ -1,0 +1,118 @@
+"""Who may write a chunk."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.db import Database
+from app.jobs import lease, store
+from app.jobs.lease import LeaseLost
+from app.jobs.loaded import Tools
+from tests.jobs.conftest import Drain, adds_up, claim_one, spec
+
+SOON = timedelta(seconds=0)
+
+
+async def submitted(ready: httpx.AsyncClient, **changes: object) -> str:
+    answer = await ready.post("/v1/jobs", json=spec(**changes))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_racing_workers_never_share_a_chunk(ready: httpx.AsyncClient, tools: Tools) -> None:
+    await submitted(ready, num_records=64)
+    claims = await asyncio.gather(*(claim_one(tools, f"w{number}") for number in range(24)))
+    taken = [claim.chunk_id for claim in claims if claim]
+    assert len(taken) == len(set(taken)) == 8
+
+
+async def test_a_stale_holder_can_change_nothing(
+    ready: httpx.AsyncClient, tools: Tools, database: Database
+) -> None:
+    job_id = await submitted(ready, num_records=8)
+    stale = await claim_one(tools, "slow")
+    assert stale is not None
+    async with database.unit_of_work() as session:
+        await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
+        assert [str(each) for each in await lease.reap(session)] == [job_id]
+    fresh = await claim_one(tools, "quick")
+    assert fresh is not None
+    assert fresh.chunk_id == stale.chunk_id
+    assert fresh.epoch > stale.epoch
+    async with database.unit_of_work() as session:
+        with pytest.raises(LeaseLost):
+            await lease.fence(session, stale)
+    async with database.unit_of_work() as session:
+        await lease.hand_back(session, stale)
+        await lease.fence(session, fresh)
+        account = await store.ledger(session, stale.job_id)
+    assert account.accepted == 0
+    assert account.chunks_running == 1
+
+
+async def test_a_sign_of_life_keeps_a_chunk(
+    ready: httpx.AsyncClient, tools: Tools, database: Database
+) -> None:
+    await submitted(ready, num_records=8)
+    claim = await claim_one(tools, "me")
+    assert claim is not None
+    async with database.unit_of_work() as session:
+        await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
+        held = await lease.renew(session, "me", timedelta(seconds=30))
+        assert held == {(claim.chunk_id, claim.epoch)}
+        assert await lease.reap(session) == []
+
+
+async def test_higher_priority_goes_first_then_the_job_with_the_fewest_chunks_running(
+    ready: httpx.AsyncClient, tools: Tools
+) -> None:
+    first = await submitted(ready, num_records=64)
+    second = await submitted(ready, num_records=64)
+    urgent = await submitted(ready, num_records=8, priority=5)
+    order = [await claim_one(tools) for _ in range(4)]
+    assert [str(claim.job_id) for claim in order if claim] == [urgent, first, second, first]
+
+
+async def test_a_chunk_that_kills_every_holder_is_failed_and_the_job_goes_on(
+    ready: httpx.AsyncClient, tools: Tools, database: Database, drain: Drain
+) -> None:
+    job_id = await submitted(ready, num_records=16)
+    for _ in range(lease.MOST_LOSSES):
+        claim = await claim_one(tools)
+        assert claim is not None
+        async with database.unit_of_work() as session:
+            await session.execute(
+                text("UPDATE chunk SET lease_until = now() - interval '1 s' WHERE id = :id"),
+                {"id": claim.chunk_id},
+            )
+            await lease.reap(session)
+    async with database.unit_of_work() as session:
+        assert len(list(await lease.abandon(session))) == 1
+    await drain()
+    job = (await ready.get(f"/v1/jobs/{job_id}")).json()
+    assert job["funnel"]["reasons"]["worker.lost"] == 8
+    assert job["ledger"]["failed"] == 8
+    assert job["state"] == "finished"
+    assert adds_up(job)
+
+
+async def test_the_claim_reads_few_rows_of_a_large_job(
+    ready: httpx.AsyncClient, tools: Tools, database: Database
+) -> None:
+    await submitted(ready, num_records=5_000_000)
+    async with database.unit_of_work() as session:
+        await session.execute(text("ANALYZE chunk"))
+        plan = await session.scalars(
+            text("EXPLAIN (FORMAT TEXT) " + lease._CLAIM.text),
+            {
+                "teacher": (await session.scalar(text("SELECT id FROM teacher"))),
+                "holder": "me",
+                "lease": timedelta(seconds=1),
+            },
+        )
+        lines = "\n".join(plan)
+    assert "ix_chunk_ready" in lines
+    assert "Seq Scan on chunk" not in lines
