@@ -56,6 +56,21 @@ class Settings(BaseSettings):
     teacher_api_key: str | None = None
     """A reference to the teacher's key: `env:NAME` or `file:PATH`, never the key itself."""
 
+    teacher_home: Path | None = None
+    """Where the local teacher is installed, with its weights; `teacher` in the data directory if it
+    is not said. Several data directories may share it."""
+
+    teacher_kind: Literal["gpu", "cpu", "light"] | None = None
+    """Which local teacher to run: vLLM on an NVIDIA GPU, vLLM's CPU build, or xllamacpp. What the
+    machine can do if it is not said."""
+
+    teacher_python: Path | None = None
+    """An interpreter that has vLLM, for a local teacher on a GPU; that of the `vllm` command if it
+    is not said."""
+
+    torch_index: str | None = None
+    """A package index that has CPU builds of torch, where pip's own settings name none."""
+
     max_body_bytes: int = Field(default=1 * MIB, ge=1024)
     """The largest request body, but for uploads."""
 
@@ -82,6 +97,7 @@ class Settings(BaseSettings):
     """`auto` is coloured lines on a terminal, JSON lines elsewhere."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
 
     @field_validator("local_networks", "allowed_hosts", mode="before")
     @classmethod

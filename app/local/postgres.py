@@ -1,7 +1,6 @@
 """An embedded PostgreSQL 18 under a directory of ours: started, found again, stopped."""
 
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from app.local import account, cluster
+from app.local import account, cluster, ports
 from app.local.child import tail
 from app.local.cluster import PostgresFailed
 from app.local.lock import Held, Lock
@@ -110,7 +109,7 @@ def _run(
 ) -> Postgres:
     tries = 1 if port else 5
     for left in reversed(range(tries)):
-        chosen = port or _free_port()
+        chosen = port or ports.free()
         server = Postgres(
             cluster.url(directory, chosen),
             _spawn(directory, who, chosen, settings),
@@ -199,12 +198,6 @@ def _pid_file(directory: Path) -> list[str]:
         return (directory / "data" / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _sized() -> dict[str, str]:

@@ -2,10 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-
-import httpx
 
 from app.local import child
 from app.local.child import Child
@@ -37,31 +34,13 @@ CPU_VLLM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Teacher:
-    """A server that was started; it answers once `answers` has said so."""
+def launch(installed: Installed, *, port: int, log: Path, environment: Mapping[str, str]) -> Child:
+    """Start the server of `installed`; `environment` is what its process would have anyway.
 
-    url: str
-    """The base of its OpenAI-compatible API, with `/v1`."""
-    model: str
-    child: Child
-
-    async def answers(self, client: httpx.AsyncClient) -> bool:
-        """Whether it is ready. Raises `ChildEnded` when it never will be."""
-        self.child.check()
-        try:
-            reply = await client.get(f"{self.url.removesuffix('/v1')}/health", timeout=5)
-        except httpx.TransportError:
-            return False
-        return reply.status_code == httpx.codes.OK
-
-
-def launch(
-    installed: Installed, *, port: int, log: Path, environment: Mapping[str, str]
-) -> Teacher:
-    """Start the server of `installed`; `environment` is what its process would have anyway."""
+    It answers at `address(port)` once `/health` there does, which takes up to some minutes.
+    """
     cores = _cores()
-    started = child.start(
+    return child.start(
         "the teacher",
         _command(installed, port, len(cores)),
         log=log,
@@ -69,7 +48,11 @@ def launch(
         # After its own drain vLLM takes up to ten seconds more.
         grace=DRAIN_SECONDS + 15,
     )
-    return Teacher(f"http://127.0.0.1:{port}/v1", installed.name, started)
+
+
+def address(port: int) -> str:
+    """The base of its OpenAI-compatible API."""
+    return f"http://127.0.0.1:{port}/v1"
 
 
 def _command(installed: Installed, port: int, cores: int) -> list[str | Path]:
