@@ -1,6 +1,8 @@
 """Publish a version: freeze the rows, write the card and the manifest, then list it all at once."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -17,7 +19,7 @@ from app.datasets.seal import draft, seal
 from app.datasets.spec import PublishSpec, VersionSpec
 from app.datasets.splits import Splits
 from app.db import Database
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, Unavailable
 from app.names import Ref
 
 
@@ -84,8 +86,9 @@ async def check(session: AsyncSession, corpus: Corpus, spec: PublishSpec) -> Non
 async def prepare(database: Database, files: Files, dataset: Dataset, spec: VersionSpec) -> Frozen:
     """Write the files; no transaction but the snapshot's is open meanwhile."""
     splits = splits_for(dataset, spec)
-    await asyncio.to_thread(files.sweep)
-    return await freeze(database, files, dataset.corpus_id, spec, splits)
+    with _disk():
+        await asyncio.to_thread(files.sweep)
+        return await freeze(database, files, dataset.corpus_id, spec, splits)
 
 
 async def enlist(
@@ -104,7 +107,8 @@ async def enlist(
     ref = Ref(dataset.namespace, dataset.name, number)
     now = await store.moment(session)
     drafted = draft(ref, dataset, corpus, spec, frozen, now)
-    manifest = await asyncio.to_thread(seal, files, drafted)
+    with _disk():
+        manifest = await asyncio.to_thread(seal, files, drafted)
     version = DatasetVersion(
         dataset_id=dataset.id,
         version=number,
@@ -118,6 +122,19 @@ async def enlist(
     )
     await store.enlist(session, version, [each.model_dump() for each in manifest.files])
     return PublishedVersion(ref, manifest.commit, manifest.rows, manifest)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """A disk that is full, or not ours to write, is told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            "dataset.storage",
+            f"the data directory takes no files: {error.strerror or error}",
+            hint="Nothing was published. Make room, or set LIMBECK_DATA_DIR elsewhere.",
+        ) from error
 
 
 def splits_for(dataset: Dataset, spec: VersionSpec, taken: Splits | None = None) -> Splits:

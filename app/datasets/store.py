@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
 from app.corpus.selection import Selection
+from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
 from app.datasets.models import Dataset, DatasetFile, DatasetVersion
+from app.errors import Conflict
 from app.names import Ref
 
 _PAGE = 500
@@ -204,12 +206,23 @@ async def rows(
                 item=row.item,
                 sample=row.sample,
                 digest=row.digest,
-                fields=orjson.loads(row.fields),
+                fields=_fields(row.id, row.fields),
                 size=len(row.fields),
                 origin=known.get(row.job_id) or Origin(row.job_id),
             )
             for row in page
         ]
+
+
+def _fields(record_id: UUID, written: str) -> Record:
+    try:
+        fields: Record = orjson.loads(written)
+    except orjson.JSONDecodeError as error:
+        # Postgres takes numbers that no column of a file can hold.
+        raise Conflict(
+            "dataset.misfit", f"record {record_id} cannot be published: {error.msg}"
+        ) from error
+    return fields
 
 
 async def funnel(session: AsyncSession, jobs: Collection[UUID]) -> dict[str, Any]:

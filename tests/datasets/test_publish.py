@@ -19,7 +19,7 @@ from app.datasets.shards import Sizes
 from app.datasets.spec import PublishSpec, VersionSpec
 from app.datasets.splits import Splits
 from app.db import Database
-from app.errors import Conflict
+from app.errors import Conflict, Unavailable
 from app.names import Ref
 from app.settings import Settings
 from tests.datasets.corpus import Grown, add, grow, insert, job, questions, sow
@@ -158,6 +158,35 @@ async def test_a_failed_publication_leaves_no_file_and_no_version(
         )
     assert [p for p in (settings.data_dir / "files").rglob("*") if p.is_file()] == []
     assert (await api.get("/v1/datasets/a/b/versions")).json()["items"] == []
+
+
+async def test_a_disk_that_takes_no_files_is_told_as_such(
+    database: Database, corpus: Grown, job_id: UUID, settings: Settings
+) -> None:
+    settings.data_dir.write_text("in the way", "ascii")
+    with pytest.raises(Unavailable, match="takes no files"):
+        await publishing.publish(
+            database, settings.data_dir, corpus.corpus_id, PublishSpec(dataset=Ref("a", "b"))
+        )
+
+
+async def test_a_number_beyond_every_column_is_told_with_its_record(
+    database: Database, settings: Settings
+) -> None:
+    corpus = await grow(database, "default/huge", {"n": "number"})
+    made = await job(database, corpus)
+    async with database.unit_of_work() as session:
+        await session.execute(
+            text("""
+                INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
+                VALUES (:corpus, :job, 0, 0, 'x', '{"n": 1e400}')
+            """),
+            {"corpus": corpus.corpus_id, "job": made},
+        )
+    with pytest.raises(Conflict, match=r"record .* cannot be published"):
+        await publishing.publish(
+            database, settings.data_dir, corpus.corpus_id, PublishSpec(dataset=Ref("a", "b"))
+        )
 
 
 async def test_a_job_publishes_what_it_made_into_a_dataset_that_it_makes(
