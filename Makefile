@@ -9,7 +9,7 @@ WORKERS ?= 2
 GATES := lock format lint types imports migrations prompts docs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test relock fix gates $(GATES)
+.PHONY: help venv test relock pages fix gates $(GATES)
 
 help:  ## What there is to make.
 	@grep -hE '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ prompts: venv
 
 docs: venv
 	$(BIN)/pytest -q tests/docs
+
+pages: venv  ## Write the parts of docs/ that follow from the code.
+	$(BIN)/python -m scripts.write_docs
 
 fix: venv  ## Let ruff repair what it can.
 	$(BIN)/ruff check --fix .
