@@ -16,6 +16,7 @@ from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
 from app.seeds import router as seeds
 from app.settings import Settings
+from app.teachers import router as teachers
 from app.teachers.clients import Clients
 from app.web import health, problems
 
@@ -29,6 +30,7 @@ as immutable dataset versions.
 def routers() -> list[APIRouter]:
     return [
         health.router,
+        teachers.router,
         prompts.router,
         seeds.router,
         corpora.router,

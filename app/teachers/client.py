@@ -11,7 +11,12 @@ from app.teachers.addresses import AddressRefused
 from app.teachers.capabilities import Capabilities
 from app.teachers.completion import Completion
 from app.teachers.endpoints import Endpoint, Endpoints
-from app.teachers.failures import AttemptFailed, TeacherDown, TeacherMisconfigured
+from app.teachers.failures import (
+    AttemptFailed,
+    TeacherDown,
+    TeacherFailure,
+    TeacherMisconfigured,
+)
 from app.teachers.framing import ReplyTooLong
 from app.teachers.question import Encoder
 from app.teachers.refusals import failure_of, shown
@@ -40,10 +45,13 @@ class TeacherClient:
         cap: int,
         deadline: float = 1800.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        unusable: TeacherFailure | None = None,
     ) -> None:
         """`urls` are without `/v1`; `cap` is the bytes of reply read for one sample. A transport
-        that is given stays open when this closes.
+        that is given stays open when this closes. One that is `unusable` answers every question
+        with that failure.
         """
+        self._unusable = unusable
         self._endpoints = Endpoints(urls)
         self._encoder = Encoder(model, capabilities or Capabilities())
         self._echoes = capabilities is not None and capabilities.request_id_echo
@@ -73,6 +81,8 @@ class TeacherClient:
         another is not taken. Raises a `TeacherFailure`; a reply over the byte cap is none, but
         completions that say `oversize`.
         """
+        if self._unusable is not None:
+            raise self._unusable
         body = self._encoder.encode(messages, sampling, schema)
         extensions = {
             "deadline": deadline or self._deadline,
@@ -96,6 +106,8 @@ class TeacherClient:
 
     async def healthy(self) -> bool:
         """Whether one of its servers says it is well. It may be wrong: a frozen engine says so."""
+        if self._unusable is not None:
+            return False
         for endpoint in self._endpoints.in_order():
             for page in ("/health", "/v1/models"):
                 status = await self._status(endpoint.base + page)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.teachers import secret
 from app.teachers.client import TeacherClient
+from app.teachers.failures import TeacherMisconfigured
 from app.teachers.models import Teacher
 from app.teachers.transport import Transport
 
@@ -15,12 +16,21 @@ class Clients:
     def __init__(self, max_reply_bytes: int, deadline: float = 1800.0) -> None:
         self._cap = max_reply_bytes
         self._deadline = deadline
-        self._transport = Transport()
+        self.transport = Transport()
         self._made: dict[UUID, tuple[Any, TeacherClient]] = {}
 
     def of(self, teacher: Teacher) -> TeacherClient:
-        """Raises `TeacherMisconfigured` where its key cannot be read."""
-        key = secret.resolve(teacher.api_key) if teacher.api_key else None
+        """A teacher whose key cannot be read has a client that says so when it is asked."""
+        try:
+            key = secret.resolve(teacher.api_key) if teacher.api_key else None
+        except TeacherMisconfigured as failure:
+            return TeacherClient(
+                teacher.urls,
+                teacher.model,
+                cap=self._cap,
+                transport=self.transport,
+                unusable=failure,
+            )
         configuration = (teacher.urls, teacher.model, key, teacher.capabilities)
         known = self._made.get(teacher.id)
         if known is not None and known[0] == configuration:
@@ -32,10 +42,10 @@ class Clients:
             capabilities=teacher.known_capabilities,
             cap=self._cap,
             deadline=self._deadline,
-            transport=self._transport,
+            transport=self.transport,
         )
         self._made[teacher.id] = (configuration, client)
         return client
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        await self.transport.aclose()

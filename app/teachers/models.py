@@ -56,4 +56,5 @@ class Teacher(Base, kw_only=True):
         """What it can do; None where nobody has looked."""
         if self.capabilities is None:
             return None
-        return Capabilities.model_validate(self.capabilities)
+        found = Capabilities.model_validate(self.capabilities)
+        return found.model_copy(update={"random_seed": self.random_seed})
