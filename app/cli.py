@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from app import logs, shell
+from app.datasets.commands import commands as datasets
 from app.errors import AppError
 from app.jobs.commands import commands as jobs
 from app.prompts.commands import commands as prompts
 from app.seeds.commands import commands as seeds
 from app.settings import Settings
+from app.teachers.commands import commands as teachers
 
 app = typer.Typer(
     name="limbeck",
@@ -18,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for commands in (prompts, seeds, jobs):
+for commands in (teachers, prompts, seeds, jobs, datasets):
     app.add_typer(commands)
 
 

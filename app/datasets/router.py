@@ -57,7 +57,7 @@ async def stored_files(request: Request) -> Files:
 FilesDep = Annotated[Files, Depends(stored_files)]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"description": "Defined just so before."}})
 async def define_dataset(
     body: NewDataset, session: SessionDep, caller: CallerDep, response: Response
 ) -> DatasetView:

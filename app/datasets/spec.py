@@ -26,7 +26,7 @@ class VersionSpec(BaseModel, frozen=True, extra="forbid"):
 
     selection: Selection = Selection()
     layout: Layout = Field(
-        default=Records(),
+        default_factory=Records,
         examples=[{"name": "messages", "prompt": ["question"], "completion": ["answer"]}],
     )
     splits: Splits | None = Field(default=None, examples=[{"train": 0.95, "validation": 0.05}])
