@@ -23,9 +23,7 @@ class DedupSpec(BaseModel, frozen=True, extra="forbid"):
     never make a difference."""
 
 
-class NewCorpus(BaseModel, frozen=True, extra="forbid"):
-    model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
-
+class NewCorpus(BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}):
     namespace: Name = DEFAULT_NAMESPACE
     name: Name
     dedup: DedupSpec = DedupSpec()

@@ -84,14 +84,16 @@ async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int]:
     return row[0], row[1]
 
 
-async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply]) -> None:
-    """Store replies before anything is made of them. Storing the same ones again is harmless: the
-    commit of the first time may have been cut off from us.
+async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply]) -> Sequence[Reply]:
+    """Store replies before anything is made of them; answers them as they are stored.
+
+    A place that has a reply already keeps it, and that one is answered: the commit of an earlier
+    try may have been cut off from us, and what a record was made of must be what is stored.
     """
     if not replies:
-        return
+        return replies
     done = [reply.completion for reply in replies]
-    await session.execute(
+    rows = await session.execute(
         _KEEP,
         {
             **_places([reply.place for reply in replies]),
@@ -111,6 +113,12 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
             "seed_position": [reply.seed_position for reply in replies],
         },
     )
+    new = {(row.item, row.sample) for row in rows}
+    if len(new) == len(replies):
+        return replies
+    there = [r.place for r in replies if (r.place.item, r.place.sample) not in new]
+    earlier = {r.place: r for r in await _replies_at(session, there)}
+    return [earlier.get(reply.place, reply) for reply in replies]
 
 
 _KEEP = text("""
@@ -134,6 +142,19 @@ _KEEP = text("""
         cached_tokens, size, fingerprint, model, logprobs, prompt_digest, inputs, seed_position
     )
     ON CONFLICT DO NOTHING
+    RETURNING item, sample
+""")
+
+
+async def _replies_at(session: AsyncSession, places: Sequence[Place]) -> list[Reply]:
+    rows = await session.execute(_REPLIES_AT, _places(places))
+    return [_reply(row) for row in rows]
+
+
+_REPLIES_AT = text("""
+    SELECT c.* FROM completion AS c
+    JOIN unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]))
+        AS asked (job_id, item, sample) USING (job_id, item, sample)
 """)
 
 

@@ -117,6 +117,18 @@ _FENCE = text("""
 """)
 
 
+async def check(session: AsyncSession, claim: Claim) -> None:
+    """As `fence`, but it locks nothing: for writes that are harmless beside a newer holder's."""
+    row = await session.scalar(_CHECK, {"chunk": claim.chunk_id, "epoch": claim.epoch})
+    if row is None:
+        raise LeaseLost
+
+
+_CHECK = text("""
+    SELECT id FROM chunk WHERE id = :chunk AND epoch = :epoch AND state = 'running'
+""")
+
+
 async def record(session: AsyncSession, claim: Claim, progress: Progress) -> None:
     """Add a settled batch to the chunk's account. The caller holds the fence."""
     await session.execute(

@@ -4,12 +4,15 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.corpus.candidate import Place, Reply
 from app.curation.chain import Chain
+from app.curation.text import for_display
 from app.db import Database
 from app.jobs import store
-from app.jobs.ask import Asker
+from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.lease import Claim
+from app.jobs.outcome import Failed
 from app.jobs.schemas import JobSpec
 from app.jobs.store import open_items
 from app.prompts.sandbox import RenderPool
@@ -47,6 +50,39 @@ class Loaded:
             )
             rows = await self.blueprint.rows(session, items)
         return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
+
+    def replies(self, question: Question, answered: Answered) -> list[Reply]:
+        if question.prompt is None:
+            return []
+        return [
+            Reply(
+                Place(self.job_id, question.item, number),
+                completion,
+                question.prompt.digest,
+                question.inputs,
+                question.seed_position,
+            )
+            for number, completion in enumerate(answered.completions)
+        ]
+
+    def failed(self, question: Question, unanswered: Unanswered) -> list[Failed]:
+        """All samples of an item that got no usable reply."""
+        return [
+            Failed(
+                Place(self.job_id, question.item, number),
+                unanswered.reason,
+                for_display(unanswered.detail),
+                unanswered.attempts,
+            )
+            for number in range(self.samples_per_item)
+        ]
+
+    def unrendered(self, question: Question) -> list[Failed]:
+        """A row that cannot be rendered fails alone, unasked."""
+        if question.prompt is not None:
+            return []
+        why = question.problem or "the row could not be rendered"
+        return self.failed(question, Unanswered("prompt.render", why, 0))
 
     def asker(self, tools: "Tools") -> Asker:
         return Asker(

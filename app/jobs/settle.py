@@ -17,10 +17,14 @@ from app.jobs.store import SampleRow
 
 async def keep(
     session: AsyncSession, claim: Claim, corpus_id: UUID, replies: Sequence[Reply]
-) -> None:
-    """Store replies as they came. Raises `LeaseLost`."""
-    await lease.fence(session, claim)
-    await corpus.keep(session, corpus_id, replies)
+) -> Sequence[Reply]:
+    """Store replies as they came; answers them as they are stored. Raises `LeaseLost`.
+
+    It does not lock the chunk, so that it never waits for a batch that is being settled. Should
+    the lease be lost at this very moment, the next holder finds the reply, or its own is dropped.
+    """
+    await lease.check(session, claim)
+    return await corpus.keep(session, corpus_id, replies)
 
 
 async def settle(

@@ -5,6 +5,7 @@ A byte that nobody asked for ends the connection: it could be the start of anoth
 
 import asyncio
 import socket
+from typing import cast
 
 import httpx
 
@@ -57,8 +58,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         self.is_open = True
         # A long reply is minutes of silence, which some networks take for the end.
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

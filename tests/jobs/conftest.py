@@ -12,7 +12,6 @@ from app.db import Database
 from app.jobs import lease
 from app.jobs.chunk import End, work
 from app.jobs.loaded import Tools
-from app.names import Ref
 from app.prompts.sandbox import RenderPool
 from app.teachers import store as teachers
 from app.teachers.clients import Clients
@@ -52,14 +51,11 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def ready(api: httpx.AsyncClient, fake: FakeTeacher, database: Database) -> httpx.AsyncClient:
+async def ready(api: httpx.AsyncClient, fake: FakeTeacher) -> httpx.AsyncClient:
     """An API with the teacher `fake` and the template `qa`."""
     body = {"name": "fake", "url": fake.url, "model": fake.model, "max_in_flight": 8}
-    answer = await api.post("/v1/teachers", json=body)
-    if answer.status_code == 404:
-        async with database.unit_of_work() as session:
-            await teachers.register(session, Ref("default", "fake"), {"urls": [fake.url], "model": fake.model, "max_in_flight": 8, "chunk_slots": 2, "capabilities": {"json_schema": True, "request_id_echo": True}})
     for path, wanted in (
+        ("/v1/teachers", body),
         ("/v1/templates", {"name": "qa", "source": TEMPLATE}),
     ):
         answer = await api.post(path, json=wanted)
