@@ -1,5 +1,7 @@
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -286,3 +288,27 @@ async def test_closing_leaves_no_worker() -> None:
     await pool.close()
 
     assert not pids & {worker.pid for worker in workers()}
+
+
+async def test_killing_the_service_leaves_no_worker() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from app.prompts.sandbox import RenderPool\n"
+        "pool = RenderPool(workers=2)\n"
+        f"asyncio.run(pool.check({QUESTION_ANSWER!r}))\n"
+        "print(*pool._pool._pool_manager.worker_manager.workers, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    service = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert service.stdout
+    started = [psutil.Process(int(pid)) for pid in (await service.stdout.readline()).split()]
+    assert len(started) == 2
+
+    service.kill()
+    await service.wait()
+
+    _, alive = await asyncio.to_thread(psutil.wait_procs, started, timeout=10)
+    assert not alive
