@@ -8,6 +8,7 @@ from app import logs, shell
 from app.datasets.commands import commands as datasets
 from app.errors import AppError
 from app.jobs.commands import commands as jobs
+from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
 from app.seeds.commands import commands as seeds
 from app.settings import Settings
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for commands in (teachers, prompts, seeds, jobs, datasets):
+for commands in (local, teachers, prompts, seeds, jobs, datasets):
     app.add_typer(commands)
 
 

@@ -64,7 +64,7 @@ def up(settings: Settings, steps: Steps, *, port: int) -> Iterator[Up]:
 
 
 def _start(settings: Settings, data: Path, port: int, supervisor: Supervisor, steps: Steps) -> Up:
-    api = f"http://{_reachable(settings.host)}:{port}"
+    api = address(settings.host, port)
     # The teacher takes longest, so it is the first to start and the last to be waited for.
     served = None if settings.teacher_url else _start_teacher(settings, data, supervisor, steps)
     with steps.step("Starting Postgres" if settings.database_url is None else "Migrating"):
@@ -138,8 +138,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _reachable(host: str) -> str:
-    """Where to reach a server that listens on `host`."""
+def address(host: str, port: int) -> str:
+    """Where to reach the API when it listens on `host`."""
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104  (compared, not bound)
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,95 @@
+"""The main job once, where it can be watched: prompts to records to a dataset that is loaded."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.text import Text
+
+from app import shell
+from app.datasets.pull import pull
+from app.jobs.watch import watch_until_ended
+from app.local.introduce import introduce
+from app.local.up import Up, address
+from app.names import DEFAULT_NAMESPACE, Ref
+from app.settings import Settings
+
+NAME = "demo"
+RECORDS = 64
+TOPICS = (
+    *("photosynthesis", "volcanoes", "the Roman Empire", "electric cars", "sleep", "whales"),
+    *("bread", "the Moon", "vaccines", "rivers", "music", "money", "bees", "football", "glass"),
+    *("earthquakes", "tea", "bridges", "the human heart", "computers", "snow", "maps", "honey"),
+    *("dinosaurs", "the internet", "coral reefs", "chess", "democracy", "gravity", "paper"),
+)
+SHOWN = 3
+
+
+def demo(running: Up, settings: Settings) -> None:
+    """All of it over HTTP, as anybody would. Problems end the command with an exit code."""
+    with shell.client() as client:
+        with running.steps.step("Introducing the teacher and the prompts"):
+            teacher = introduce(client, running, settings)
+        job = shell.check(client.post("/v1/jobs", json=document(teacher)))
+        job = watch_until_ended(client, job["id"])
+        if job["state"] != "finished" or not job["ledger"]["accepted"]:
+            shell.fail(f"the job {job['state']}: {job['reason']}", f"GET /v1/jobs/{job['id']}")
+        manifest = _publish(client)
+        version = manifest["version"]
+        target = settings.data_dir / "demo" / f"{NAME}-v{version}"
+        folder = pull(client, Ref(DEFAULT_NAMESPACE, NAME, version), target)
+    _show(manifest, folder, load(folder, settings.data_dir / "demo" / "cache"))
+    shell.out.print(
+        "\n`limbeck up` starts all of this again and stays; its pages are at "
+        f"{address(settings.host, settings.port)}/docs."
+    )
+
+
+def document(teacher: str) -> dict[str, Any]:
+    """The job. Its random seed is new each time: the corpus stays, and wants what is new."""
+    return {
+        "corpus": NAME,
+        "teacher": teacher,
+        "template": "question-answer",
+        "few_shot": {"set": "question-answer", "k": 6, "rotate": "chunk"},
+        "seeds": {
+            "matrix": {"topic": list(TOPICS), "level": {"easy": 2, "medium": 2, "hard": 1}},
+            "random_seed": secrets.randbelow(2**31),
+        },
+        "num_records": RECORDS,
+    }
+
+
+def _publish(client: httpx.Client) -> dict[str, Any]:
+    new = {"name": NAME, "corpus": NAME, "description": "Questions and answers from the demo."}
+    shell.check(client.post("/v1/datasets", json=new))
+    url = f"/v1/datasets/{DEFAULT_NAMESPACE}/{NAME}/versions"
+    made: dict[str, Any] = shell.check(
+        client.post(url, json={"splits": {"train": 0.9, "validation": 0.1}})
+    )
+    return made
+
+
+def load(folder: Path, cache: Path) -> Any:
+    """What a trainer does: stock `datasets`, on the folder that was pulled."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HOME", str(cache))
+    import datasets
+
+    datasets.disable_progress_bars()
+    return datasets.load_dataset(str(folder), cache_dir=str(cache))
+
+
+def _show(manifest: dict[str, Any], folder: Path, loaded: Any) -> None:
+    shell.out.print(
+        f"\nPublished [bold]{manifest['dataset']}@{manifest['version']}[/]: "
+        f"{manifest['rows']} rows, pulled into {folder}"
+    )
+    shell.out.print(f">>> load_dataset({str(folder)!r})", markup=False)
+    shell.out.print(str(loaded), markup=False)
+    for row in loaded["train"].shuffle().select(range(SHOWN)):
+        shell.out.print()
+        for name in ("topic", "level", "question", "answer"):
+            shell.out.print(Text.assemble((f"{name:>9}  ", "bold"), str(row[name])))
