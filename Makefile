@@ -9,7 +9,7 @@ WORKERS ?= 2
 GATES := lock format lint types imports migrations prompts docs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test relock pages fix gates $(GATES)
+.PHONY: help venv demo up test relock pages fix gates $(GATES)
 
 help:  ## What there is to make.
 	@grep -hE '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,12 @@ $(VENV)/complete: requirements-dev.lock pyproject.toml
 	@touch $@
 
 venv: $(VENV)/complete  ## The virtual environment.
+
+demo: venv  ## Everything once, where it can be watched, with a real teacher.
+	@$(BIN)/limbeck demo
+
+up: venv  ## Everything, until Ctrl-C.
+	@$(BIN)/limbeck up
 
 test: venv  ## Every test, the ones with a real teacher included.
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup

@@ -142,6 +142,13 @@ def walk(group: TyperGroup, path: tuple[str, ...]) -> Iterator[tuple[str, TyperC
             yield " ".join((*path, name)), command
 
 
+def command_words() -> set[str]:
+    """What may follow `limbeck`: every command, a group's with the group before it."""
+    group = typer.main.get_command(shell)
+    assert isinstance(group, TyperGroup)
+    return {path.removeprefix("limbeck ") for path, _ in walk(group, ("limbeck",))}
+
+
 def _command(path: str, command: TyperCommand) -> str:
     arguments = [p for p in command.params if isinstance(p, TyperArgument)]
     options = [p for p in command.params if p not in arguments and p.name != "help"]

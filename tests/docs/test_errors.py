@@ -1,9 +1,11 @@
+import re
+
 from app import errors
 from app.errors import AppError
 from app.teachers import failures
 from app.teachers.failures import TeacherFailure
 from tests.docs.pages import DOCS, code, rows
-from tests.docs.raised import codes, is_one_of
+from tests.docs.raised import APP, codes, is_one_of
 
 PAGE = DOCS / "errors.md"
 ERRORS = {
@@ -45,7 +47,8 @@ def test_every_code_has_its_status_and_a_meaning() -> None:
 
 
 def test_every_reason_for_a_failed_sample_is_listed_and_no_other() -> None:
-    raised = codes({*FAILURES, *IN_A_WORKER})
+    in_sql = re.findall(r"'failed', '([a-z.]+)'", (APP / "jobs/lease.py").read_text())
+    raised = {*codes({*FAILURES, *IN_A_WORKER}), *in_sql}
     listed = [code(row[0]) for row in rows(PAGE, "reason")]
     assert len(set(listed)) == len(listed)
     assert not [known for known in raised if not _covered(known, listed)]
