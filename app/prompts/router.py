@@ -49,10 +49,16 @@ VersionedName = Annotated[
         examples=["question-answer@1"],
     ),
 ]
+_SAME_TEMPLATE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A version has this source already: this one.", "model": TemplateView}
+}
+_SAME_FEW_SHOT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A version has this content already: this one.", "model": FewShotView}
+}
 VersionQuery = Annotated[int, Query(ge=1, lt=2**31)]
 
 
-@templates.post("", status_code=201)
+@templates.post("", status_code=201, responses=_SAME_TEMPLATE)
 async def create_template(
     body: NewTemplate, session: SessionDep, caller: CallerDep, pool: PoolDep, response: Response
 ) -> TemplateView:
@@ -66,7 +72,7 @@ async def create_template(
     return TemplateView.of(found)
 
 
-@templates.post("/{namespace}/{name}/versions", status_code=201)
+@templates.post("/{namespace}/{name}/versions", status_code=201, responses=_SAME_TEMPLATE)
 async def create_template_version(
     namespace: Name,
     name: Name,
@@ -156,7 +162,7 @@ async def diff_template(
     return DiffView.of(await pool.diff(one.source, two.source, (str(one.ref), str(two.ref))))
 
 
-@few_shots.post("", status_code=201)
+@few_shots.post("", status_code=201, responses=_SAME_FEW_SHOT)
 async def create_few_shot_set(
     body: NewFewShotSet,
     session: SessionDep,
@@ -175,7 +181,7 @@ async def create_few_shot_set(
     return FewShotView.of(found)
 
 
-@few_shots.post("/{namespace}/{name}/versions", status_code=201)
+@few_shots.post("/{namespace}/{name}/versions", status_code=201, responses=_SAME_FEW_SHOT)
 async def create_few_shot_version(
     namespace: Name,
     name: Name,
