@@ -1,6 +1,8 @@
 """Before the first release: write the tables' one revision again, from the models."""
 
 import fcntl
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,6 +30,9 @@ with Path(tempfile.gettempdir(), "limbeck-remake.lock").open("w") as lock:
                 made.set_main_option("file_template", FIRST.removesuffix(".py"))
                 command.revision(made, "The tables", autogenerate=True, rev_id="20261121_tables")
                 connection.commit()
+                for words in (["check", "--fix", "--silent"], ["format", "--silent"]):
+                    written = scripts() / "versions" / FIRST
+                    subprocess.run([sys.executable, "-m", "ruff", *words, written], check=False)
                 command.upgrade(config(connection), "head")
                 connection.commit()
                 command.check(config(connection))
