@@ -10,18 +10,20 @@ from app.teachers import reply
 from app.teachers.addresses import AddressRefused
 from app.teachers.capabilities import Capabilities
 from app.teachers.completion import Completion
-from app.teachers.endpoints import Endpoint, Endpoints
+from app.teachers.endpoints import Endpoints
 from app.teachers.failures import (
     AttemptFailed,
     TeacherDown,
     TeacherFailure,
     TeacherMisconfigured,
 )
-from app.teachers.framing import ReplyTooLong
+from app.teachers.framing import Headers, ReplyTooLong
+from app.teachers.line import Line
 from app.teachers.question import Encoder
 from app.teachers.refusals import failure_of, shown
 from app.teachers.sampling import Sampling
-from app.teachers.transport import Transport
+from app.teachers.transport import Transport, framed
+from app.teachers.wire import Reply
 
 _HEALTH_SECONDS = 5.0
 _LOGPROB_BYTES = 160
@@ -44,27 +46,25 @@ class TeacherClient:
         capabilities: Capabilities | None = None,
         cap: int,
         deadline: float = 1800.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
         unusable: TeacherFailure | None = None,
     ) -> None:
         """`urls` are without `/v1`; `cap` is the bytes of reply read for one sample. A transport
         that is given stays open when this closes. One that is `unusable` answers every question
         with that failure.
         """
-        self._unusable = unusable
-        self._endpoints = Endpoints(urls)
+        headers = {"Content-Type": "application/json", "User-Agent": "limbeck"}
+        if api_key is not None:
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._endpoints = Endpoints(urls, headers)
         self._encoder = Encoder(model, capabilities or Capabilities())
         self._echoes = capabilities is not None and capabilities.request_id_echo
         self._key = api_key
         self._cap = cap
         self._deadline = deadline
+        self._unusable = unusable
         self._own = transport is None
-        self._client = httpx.AsyncClient(
-            transport=transport or Transport(), trust_env=False, follow_redirects=False
-        )
-        self._headers = [("Content-Type", "application/json"), ("User-Agent", "limbeck")]
-        if api_key is not None:
-            self._headers.append(("Authorization", f"Bearer {api_key}"))
+        self._transport = transport or Transport()
 
     async def ask(
         self,
@@ -83,43 +83,36 @@ class TeacherClient:
         """
         if self._unusable is not None:
             raise self._unusable
+        if not (request_id.isascii() and request_id.isprintable()):
+            raise ValueError("a request id is printable ASCII")
         body = self._encoder.encode(messages, sampling, schema)
-        extensions = {
-            "deadline": deadline or self._deadline,
-            "cap": self._cap_of(sampling),
-            "rest": 0.0 if self._echoes else _REST_SECONDS,
-        }
+        rest = framed(b"X-Request-Id: %b\r\n" % request_id.encode(), body)
         try:
-            response = await self._post(body, request_id, extensions)
+            got = await self._exchange(rest, deadline or self._deadline, self._cap_of(sampling))
         except ReplyTooLong as long:
             if long.status >= _SUCCESS:
                 raise failure_of(long.status, _text(long.headers), b"") from long
             return reply.oversize(long.size, sampling.n)
-        if response.status_code >= _SUCCESS:
-            raise failure_of(
-                response.status_code, response.headers, response.content, secret=self._key
-            )
-        told = reply.decode(response.content)
+        if got.status >= _SUCCESS:
+            raise failure_of(got.status, _text(got.headers), got.body, secret=self._key)
+        told = reply.decode(got.body)
         if self._echoes:
-            _check_owner(response, told, request_id)
-        return reply.completions(told, sampling.n, len(response.content))
+            _check_owner(got, told, request_id)
+        return reply.completions(told, sampling.n, len(got.body))
 
     async def healthy(self) -> bool:
         """Whether one of its servers says it is well. It may be wrong: a frozen engine says so."""
         if self._unusable is not None:
             return False
         for endpoint in self._endpoints.in_order():
-            for page in ("/health", "/v1/models"):
-                status = await self._status(endpoint.base + page)
-                if status is not None and status < _SUCCESS:
-                    return True
-                if status != httpx.codes.NOT_FOUND:
-                    break
+            line = Line(self._transport, endpoint.base, self._key, _HEALTH_SECONDS)
+            if await line.healthy():
+                return True
         return False
 
     async def aclose(self) -> None:
         if self._own:
-            await self._client.aclose()
+            await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,14 +120,16 @@ class TeacherClient:
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
-    async def _post(
-        self, body: bytes, request_id: str, extensions: dict[str, Any]
-    ) -> httpx.Response:
-        """To the best endpoint that takes a connection; nothing was sent to those that do not."""
+    async def _exchange(self, rest: bytes, deadline: float, cap: int) -> Reply:
+        """With the best endpoint that takes a connection; nothing was sent to those that do not."""
+        still = 0.0 if self._echoes else _REST_SECONDS
         refused: httpx.TransportError | None = None
         for endpoint in self._endpoints.in_order():
+            endpoint.in_flight += 1
             try:
-                return await self._post_to(endpoint, body, request_id, extensions)
+                got = await self._transport.exchange(
+                    endpoint.origin, endpoint.head + rest, deadline=deadline, cap=cap, rest=still
+                )
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 self._endpoints.found_dead(endpoint)
                 refused = error
@@ -146,36 +141,13 @@ class TeacherClient:
                 raise AttemptFailed("teacher.dropped", self._shown(error)) from error
             except httpx.TransportError as error:
                 raise AttemptFailed("teacher.bad_reply", self._shown(error)) from error
+            else:
+                if endpoint.failures:
+                    self._endpoints.found_alive(endpoint)
+                return got
+            finally:
+                endpoint.in_flight -= 1
         raise TeacherDown("teacher.unreachable", self._shown(refused)) from refused
-
-    async def _post_to(
-        self, endpoint: Endpoint, body: bytes, request_id: str, extensions: dict[str, Any]
-    ) -> httpx.Response:
-        # Not `client.post`: merging headers and addresses again costs as much as the rest.
-        request = httpx.Request(
-            "POST",
-            endpoint.chat,
-            headers=[*self._headers, ("X-Request-Id", request_id)],
-            content=body,
-            extensions=extensions,
-        )
-        endpoint.in_flight += 1
-        try:
-            response = await self._client.send(request)
-        finally:
-            endpoint.in_flight -= 1
-        if endpoint.failures:
-            self._endpoints.found_alive(endpoint)
-        return response
-
-    async def _status(self, url: str) -> int | None:
-        try:
-            response = await self._client.get(
-                url, headers=self._headers, extensions={"deadline": _HEALTH_SECONDS}
-            )
-        except (httpx.TransportError, ReplyTooLong):
-            return None
-        return response.status_code
 
     def _cap_of(self, sampling: Sampling) -> int:
         """Log-probabilities make a reply long, and are no reason to refuse it."""
@@ -188,16 +160,14 @@ class TeacherClient:
         return shown(str(error), self._key)
 
 
-def _check_owner(response: httpx.Response, told: dict[str, Any], request_id: str) -> None:
+def _check_owner(got: Reply, told: dict[str, Any], request_id: str) -> None:
     if told.get("id") == f"chatcmpl-{request_id}":
         return
-    if response.headers.get("x-request-id") == request_id:
+    if _text(got.headers).get("x-request-id") == request_id:
         return
-    connection = response.extensions.get("connection")
-    if connection is not None:
-        connection.close()  # whatever else comes over it is not ours either
+    got.connection.close()  # whatever else comes over it is not ours either
     raise AttemptFailed("teacher.alien_reply", "the reply is not to the request that was sent")
 
 
-def _text(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+def _text(headers: Headers) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}

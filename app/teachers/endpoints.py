@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from app.teachers.transport import Origin, head_of, origin_of
+
 _MOST_REST = 30.0
 
 
@@ -13,14 +15,17 @@ _MOST_REST = 30.0
 class Endpoint:
     base: str
     """Its address without `/v1`."""
-    chat: httpx.URL
+    origin: Origin
+    head: bytes
+    """The lines that every chat request to it begins with."""
     in_flight: int = 0
     failures: int = 0
     rests_until: float = 0.0
 
     @classmethod
-    def at(cls, base: str) -> "Endpoint":
-        return cls(base, httpx.URL(f"{base}/v1/chat/completions"))
+    def at(cls, base: str, headers: dict[str, str]) -> "Endpoint":
+        request = httpx.Request("POST", f"{base}/v1/chat/completions", headers=headers)
+        return cls(base, origin_of(request.url), head_of(request))
 
 
 class Endpoints:
@@ -28,8 +33,8 @@ class Endpoints:
     rest that doubles from 1 to 30 seconds is over.
     """
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self.all = [Endpoint.at(url) for url in urls]
+    def __init__(self, urls: Sequence[str], headers: dict[str, str]) -> None:
+        self.all = [Endpoint.at(url, headers) for url in urls]
 
     def in_order(self) -> list[Endpoint]:
         """All of them, best first: one that rests is better than none."""

@@ -55,6 +55,17 @@ class Line:
             httpx.Request("POST", self.base + path, headers=headers, content=content)
         )
 
+    async def healthy(self) -> bool:
+        """What `/health` says, or the list of models where there is no such page."""
+        try:
+            for page in ("/health", "/v1/models"):
+                seen = await self.get(page)
+                if seen.status != httpx.codes.NOT_FOUND:
+                    return succeeded(seen)
+        except TeacherFailure:
+            pass
+        return False
+
     def refusal(self, seen: Seen) -> TeacherFailure:
         """What an answer that is no success means."""
         return failure_of(seen.status, seen.headers, seen.body, secret=self.key)

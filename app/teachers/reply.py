@@ -11,6 +11,7 @@ from app.teachers.failures import AttemptFailed
 from app.teachers.refusals import shown
 
 _MOST_TOKENS = 2**31 - 1
+_LONGEST_LABEL = 200
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -130,4 +131,8 @@ def _count(value: Any) -> int:
 
 def _label(value: Any) -> str | None:
     """A server's word, made fit for a column."""
-    return shown(value)[:200] or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if len(value) <= _LONGEST_LABEL and value.isascii() and value.isprintable():
+        return value or None
+    return shown(value)[:_LONGEST_LABEL] or None

@@ -5,10 +5,9 @@ keeps idle connections in a row. It connects to checked addresses only, holds on
 the whole call and a cap on the bytes read, follows nothing, and uses no connection again on which
 anything odd happened. It reads whole replies; it does not stream.
 
-A request says more by its `extensions`: `deadline`, seconds for the whole call; `cap`, the most
-bytes of body that are read; `rest`, seconds a
-connection must have lain still before it is used again, for servers whose replies do not prove
-whose they are. A response has its `connection` there, to be closed by whoever mistrusts it.
+`handle_async_request` makes it httpx's: a request says more there by its `extensions`, which are
+the arguments of `exchange`. Samples go through `exchange` itself: what httpx makes of a request and
+its response costs five times as much.
 """
 
 import asyncio
@@ -41,39 +40,49 @@ class Transport(httpx.AsyncBaseTransport):
         self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
         self._open: set[Connection] = set()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        told = request.extensions
-        deadline: float = told.get("deadline", _DEADLINE)
-        origin = _origin(request.url)
-        raw = _encode(request, await request.aread())
+    async def exchange(
+        self,
+        origin: Origin,
+        request: bytes,
+        *,
+        deadline: float = _DEADLINE,
+        cap: int = _CAP,
+        rest: float = 0.0,
+    ) -> Reply:
+        """One request, as it goes over the wire, and its whole reply.
+
+        `deadline` is seconds for everything, connecting included; `cap` the most bytes of body
+        that are read; `rest` the seconds a connection must have lain still before it is used
+        again, for servers whose replies do not prove whose they are.
+        """
         try:
             async with asyncio.timeout(deadline):
-                reply, connection = await self._ask(
-                    origin, raw, told.get("cap", _CAP), told.get("rest", 0.0)
-                )
+                return await self._ask(origin, request, cap, rest)
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no whole reply within {deadline:g} seconds") from error
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        wanted = ("deadline", "cap", "rest")
+        told = {name: request.extensions[name] for name in wanted if name in request.extensions}
+        body = await request.aread()
+        raw = framed(head_of(request), body)
+        reply = await self.exchange(origin_of(request.url), raw, **told)
         return httpx.Response(
-            reply.status,
-            headers=reply.headers,
-            stream=httpx.ByteStream(reply.body),
-            extensions={"connection": connection},
+            reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body)
         )
 
-    async def _ask(
-        self, origin: Origin, raw: bytes, cap: int, rest: float
-    ) -> tuple[Reply, Connection]:
+    async def _ask(self, origin: Origin, raw: bytes, cap: int, rest: float) -> Reply:
         used = self._take_idle(origin, rest)
         if used is not None:
             try:
-                return await self._ask_over(used, origin, raw, cap), used
+                return await self._ask_over(used, origin, raw, cap)
             except httpx.ReadError:
                 # Closed while it lay idle, most likely: nothing of this request was answered.
                 waited = asyncio.get_running_loop().time() - used.sent_at
                 if used.has_answered or waited > _STALE_SECONDS:
                     raise
         fresh = await self._connect(origin)
-        return await self._ask_over(fresh, origin, raw, cap), fresh
+        return await self._ask_over(fresh, origin, raw, cap)
 
     async def _ask_over(
         self, connection: Connection, origin: Origin, raw: bytes, cap: int
@@ -136,15 +145,15 @@ class Transport(httpx.AsyncBaseTransport):
         self._idle.clear()
 
 
-def _origin(url: httpx.URL) -> Origin:
+def origin_of(url: httpx.URL) -> Origin:
     if url.scheme not in {"http", "https"} or not url.host:
         raise httpx.UnsupportedProtocol(f"{url.scheme!r} is not http or https")
     host = url.raw_host.decode("ascii").strip("[]")
     return url.scheme, host, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _encode(request: httpx.Request, body: bytes) -> bytes:
-    """The request as it goes over the wire."""
+def head_of(request: httpx.Request) -> bytes:
+    """All lines of a request but those about its body."""
     lines = [f"{request.method} ".encode() + request.url.raw_path + b" HTTP/1.1"]
     for name, value in request.headers.raw:
         if name.lower() in _OURS:
@@ -153,5 +162,9 @@ def _encode(request: httpx.Request, body: bytes) -> bytes:
         if b"\r" in line or b"\n" in line or b"\0" in line:
             raise httpx.LocalProtocolError("a header holds a line break")
         lines.append(line)
-    lines += [b"Accept-Encoding: identity", b"Content-Length: %d" % len(body), b"", body]
+    lines += [b"Accept-Encoding: identity", b""]
     return b"\r\n".join(lines)
+
+
+def framed(head: bytes, body: bytes) -> bytes:
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body

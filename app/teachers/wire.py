@@ -13,12 +13,16 @@ from app.teachers.framing import BadReply, Headers, ReplyReader, ReplyTooLong
 
 
 class Reply:
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "connection", "headers", "status")
 
-    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+    def __init__(
+        self, status: int, headers: Headers, body: bytes, connection: "Connection"
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.connection = connection
+        """Where it came from, to be closed by whoever mistrusts it."""
 
 
 class Connection(asyncio.Protocol):
@@ -97,7 +101,7 @@ class Connection(asyncio.Protocol):
     def _finish(self, waiting: "asyncio.Future[Reply]", reader: ReplyReader) -> None:
         if not reader.keeps_alive:
             self.close()
-        waiting.set_result(Reply(reader.status, reader.headers, reader.body))
+        waiting.set_result(Reply(reader.status, reader.headers, reader.body, self))
 
     def _fail(self, error: Exception) -> None:
         self.close()
