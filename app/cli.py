@@ -81,11 +81,13 @@ def worker(
     """Work on jobs, until told to stop; any number of workers may run, on any machines."""
     import uvloop
 
+    from app.main import load_plugins
     from app.migrate import require_current
 
     settings: Settings = context.obj
     url = _database_url(settings)
     require_current(url)
+    load_plugins()
     uvloop.run(_work(settings, url, concurrency or settings.worker_concurrency))
 
 

@@ -2,18 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.corpus import router as corpora
+from app.curation.filter import filters
+from app.curation.parser import parsers
 from app.datasets import router as datasets
+from app.datasets.exporter import exporters
 from app.db import Database
 from app.errors import Unavailable
 from app.jobs import router as jobs
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
+from app.recipes import recipes
 from app.seeds import router as seeds
 from app.settings import Settings
 from app.teachers import router as teachers
@@ -37,6 +40,12 @@ def routers() -> list[APIRouter]:
         jobs.router,
         datasets.router,
     ]
+
+
+def load_plugins() -> None:
+    """What other packages contribute; once, before a job document is read."""
+    for registry in (parsers, filters, recipes, exporters):
+        registry.load()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -66,16 +75,11 @@ def create_app(settings: Settings) -> FastAPI:
         description=ABOUT,
         lifespan=lifespan,
         redoc_url=None,
-        responses={422: PROBLEM_ANSWER, 401: PROBLEM_ANSWER, 503: PROBLEM_ANSWER},
+        responses={"4XX": problems.ANSWER, 503: problems.ANSWER},
     )
     app.state.settings = settings
     problems.install(app)
+    load_plugins()
     for router in routers():
         app.include_router(router)
     return app
-
-
-PROBLEM_ANSWER: dict[str, Any] = {
-    "description": "What is wrong, and what would be right",
-    "content": {problems.MEDIA_TYPE: {"schema": problems.Problem.model_json_schema()}},
-}

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.curation.chain import Chain
+from app.errors import Invalid
 from app.jobs.schemas import FewShotSpec, JobSpec
 from app.prompts import store as prompts
 from app.prompts.cell import Refusal
@@ -82,9 +83,11 @@ class Blueprint:
         rows: Sequence[tuple[int, dict[str, Any], int | None]],
         seq: int,
     ) -> list[Question]:
-        rendered = await pool.render(
-            self.template.source, self.examples(seq), [inputs for _, inputs, _ in rows]
-        )
+        wanted = [inputs for _, inputs, _ in rows]
+        try:
+            rendered = await pool.render(self.template.source, self.examples(seq), wanted)
+        except Invalid as error:  # the template is wrong for every row
+            rendered = [Refusal.of(error)] * len(wanted)
         return [
             Question(item, self.template.complete(inputs), position, None, _why(prompt))
             if isinstance(prompt, Refusal)

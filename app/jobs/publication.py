@@ -12,7 +12,7 @@ from app.datasets.features import kind_of
 from app.datasets.files import Files
 from app.datasets.spec import PublishSpec
 from app.db import Database
-from app.errors import AppError
+from app.errors import AppError, Unavailable
 from app.jobs import store
 from app.jobs.schemas import JobSpec
 
@@ -48,6 +48,8 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
             if job.publishes:
                 version = await publish.enlist(session, files, dataset, corpus, spec, frozen)
                 job.published, job.publishes = str(version.ref), False
+    except Unavailable:
+        raise  # a full disk or a database that is away: the next sweep issues the ticket again
     except AppError as error:
         log.warning("not published", job=str(job_id), code=error.code)
         async with database.unit_of_work() as session:

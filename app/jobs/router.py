@@ -28,12 +28,12 @@ router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
 
 @router.post("/jobs", status_code=201)
 async def submit_job(
-    body: JobSpec, session: SessionDep, caller: CallerDep, response: Response
+    request: Request, body: JobSpec, session: SessionDep, caller: CallerDep, response: Response
 ) -> JobView:
     """Submit a job. Everything that can be checked is checked now; the answer is the resolved
     document, every "latest" pinned, with one digest over all of it.
     """
-    job = await submit(session, body)
+    job = await submit(session, request.app.state.render_pool, body)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return await _view(session, job)
 

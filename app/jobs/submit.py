@@ -6,16 +6,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
 from app.corpus.models import Corpus
+from app.errors import Invalid
 from app.jobs import lease, tickets
+from app.jobs.blueprint import read_blueprint
 from app.jobs.models import Job
 from app.jobs.plan import items_per_chunk
 from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
+from app.prompts.sandbox import RenderPool
 
 
-async def submit(session: AsyncSession, spec: JobSpec) -> Job:
+async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
     """Check, pin and queue. Either all of it happens or nothing."""
     resolved = await resolve(session, spec)
+    await _rehearse(session, pool, resolved.spec)
     on = resolved.spec.dedup.on if resolved.spec.dedup else None
     corpus, _ = await corpora.get_or_create(session, spec.corpus, on)
     if not await corpora.settle_columns(session, corpus.id, resolved.columns):
@@ -25,6 +29,19 @@ async def submit(session: AsyncSession, spec: JobSpec) -> Job:
     job = await _queue(session, resolved, corpus)
     await tickets.issue(session, resolved.teacher.id)
     return job
+
+
+async def _rehearse(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> None:
+    """Render the first row: what fails for it would most likely fail for all."""
+    blueprint = await read_blueprint(session, spec)
+    rows = await blueprint.rows(session, [0])
+    for question in await blueprint.questions(pool, rows, 0):
+        if question.problem is not None:
+            raise Invalid.at(
+                "/seeds",
+                f"should give rows that the template can be rendered with: {question.problem}",
+                str(question.inputs),
+            )
 
 
 async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> Job:

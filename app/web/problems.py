@@ -46,6 +46,13 @@ class Problem(BaseModel):
     instance: str | None = None
 
 
+ANSWER: dict[str, Any] = {
+    "description": "What is wrong, and what would be right",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+"""For OpenAPI: what every route may answer."""
+
+
 def shown(value: Any) -> Any:
     """A wrong value as an answer may repeat it: short, and encodable whatever it holds."""
     if value is None or isinstance(value, bool | int | float):
@@ -109,8 +116,25 @@ def shown_text(text: str, most: int = 2000) -> str:
     return text[:most].encode("utf-8", "backslashreplace").decode()
 
 
+def document(app: FastAPI) -> None:
+    """Put the schema that `ANSWER` refers to among the components of `app`'s OpenAPI."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = plain()
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts = schema.pop("$defs", {})
+        described.setdefault("components", {}).setdefault("schemas", {}).update(
+            {**parts, "Problem": schema}
+        )
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception of `app` with a problem."""
+    document(app)
 
     @app.exception_handler(AppError)
     async def _ours(request: Request, error: AppError) -> Response:

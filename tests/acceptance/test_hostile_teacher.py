@@ -7,10 +7,17 @@ import psutil
 
 from tests.acceptance.service import Service, check_books
 from tests.fake_teacher import FakeTeacher
+from tests.fake_teacher.behaviour import says
+from tests.fake_teacher.mixed import FAULTS
 from tests.jobs.conftest import TEMPLATE
 
 SAMPLES = 2_000
 MIB = 1024 * 1024
+INSIDE = {
+    "nul_inside": says('{"question": "a\\u0000b?", "answer": "b"}'),
+    "surrogate_inside": says('{"question": "a\\ud800b?", "answer": "b"}'),
+}
+"""Poison in a reply that parses."""
 
 
 def test_two_thousand_samples_are_each_accounted_for_in_bounded_memory(
@@ -18,7 +25,7 @@ def test_two_thousand_samples_are_each_accounted_for_in_bounded_memory(
 ) -> None:
     service = Service(database_url, tmp_path, teacher_deadline_seconds=5)
     with FakeTeacher() as fake:
-        fake.mixes(random_seed=7)
+        fake.mixes(random_seed=7, faults={**FAULTS, **INSIDE})
         try:
             service.serve()
             service.prepare(fake, TEMPLATE, max_in_flight=128)
