@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,7 @@ class Record:
     """Written by the server's thread, read by the test's."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self.asked: list[Asked] = []
         self.probed: list[dict[str, Any]] = []
         self.calls: Counter[str] = Counter()
@@ -49,27 +50,33 @@ class Record:
         self.connections = 0
 
     def arrive(self, asked: Asked) -> None:
-        with self._lock:
+        with self._changed:
             self.asked.append(asked)
             self.in_flight += 1
             self.peak = max(self.peak, self.in_flight)
+            self._changed.notify_all()
 
     def count(self, body: dict[str, Any]) -> int:
         """How often this prompt was asked before."""
         key = prompt_key(body)
-        with self._lock:
+        with self._changed:
             before = self.calls[key]
             self.calls[key] += 1
         return before
 
     def leave(self, *, whole: bool, hung_up: bool) -> None:
-        with self._lock:
+        with self._changed:
             self.in_flight -= 1
             self.answered += whole
             self.hung_up += hung_up
+            self._changed.notify_all()
+
+    def wait_until(self, claim: Callable[["Record"], bool], seconds: float = 10) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: claim(self), seconds), self.in_flight
 
     def stats(self) -> dict[str, Any]:
-        with self._lock:
+        with self._changed:
             return {
                 "asked": len(self.asked),
                 "answered": self.answered,

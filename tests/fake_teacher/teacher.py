@@ -51,6 +51,10 @@ class FakeTeacher(Script):
     def peak(self) -> int:
         return self.record.peak
 
+    async def until(self, claim: Callable[[Record], bool], seconds: float = 10) -> None:
+        """Waits for something to be true of the record: `lambda seen: seen.in_flight == 3`."""
+        await asyncio.to_thread(self.record.wait_until, claim, seconds)
+
     def calls(self, part: str) -> int:
         """How often a question with this text in it was asked."""
         return sum(part in one.question for one in self.record.asked)

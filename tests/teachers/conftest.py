@@ -1,0 +1,55 @@
+"""Servers that say exactly the bytes a test wants said."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from app.teachers.transport import Transport
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
+"""Serves one connection; the number counts them from 0."""
+Serve = Callable[[Handler], Awaitable[str]]
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """The head of a request; its body is read and dropped. Empty at the end."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            await reader.readexactly(int(line.partition(b":")[2]))
+    return head
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Starts a server on loopback; answers its address."""
+    async with AsyncExitStack() as stack:
+
+        async def start(handler: Handler) -> str:
+            count = iter(range(10_000))
+
+            async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                try:
+                    await handler(reader, writer, next(count))
+                except ConnectionError:
+                    pass
+                finally:
+                    writer.close()
+
+            server = await asyncio.start_server(connected, "127.0.0.1", 0)
+            stack.callback(server.close)
+            return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+        yield start
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[Transport]:
+    opened = Transport()
+    yield opened
+    await opened.aclose()
