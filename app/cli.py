@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from app import logs, shell
 from app.datasets.commands import commands as datasets
@@ -32,7 +33,7 @@ def root(
         str | None, typer.Option(help="Address of the API.", envvar="LIMBECK_URL")
     ] = None,
 ) -> None:
-    settings = Settings()
+    settings = _settings()
     context.obj = settings
     shell.use(url or settings.url)
     logs.configure(settings.log_format, settings.log_level)
@@ -102,7 +103,7 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
 
     database = Database(url)
     pool = RenderPool()
-    clients = Clients(settings.max_reply_bytes)
+    clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
     try:
         await Worker(
             tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),
@@ -115,6 +116,16 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
         await clients.close()
         await pool.close()
         await database.close()
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "\n  ".join(
+            f"LIMBECK_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()
+        )
+        shell.fail(wrong, "docs/settings.md lists every setting.", 2)
 
 
 def _database_url(settings: Settings) -> str:

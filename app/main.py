@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(url)
         app.state.render_pool = RenderPool()
-        app.state.clients = Clients(settings.max_reply_bytes)
+        app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="LIMBECK_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="LIMBECK_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: str | None = None
@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     torch_index: str | None = None
     """A package index that has CPU builds of torch, where pip's own settings name none."""
 
+    teacher_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
+    """Where teachers may be: with some networks named, no connection is made to any other.
+    Link-local and metadata addresses are refused always. Separated by commas."""
+
     max_body_bytes: int = Field(default=1 * MIB, ge=1024)
     """The largest request body, but for uploads."""
 
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important lines that are written."""
 
-    @field_validator("local_networks", "allowed_hosts", mode="before")
+    @field_validator("local_networks", "allowed_hosts", "teacher_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

@@ -6,7 +6,15 @@ metadata addresses are never one, however they are written.
 
 import asyncio
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Sequence
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 import httpx
 
@@ -44,6 +52,7 @@ _TEREDO = IPv6Network("2001::/32")
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 
 def is_allowed(address: Address) -> bool:
@@ -65,8 +74,9 @@ def _embedded(address: Address) -> list[IPv4Address]:
     return [IPv4Address(part & 0xFFFF_FFFF) for part in found]
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, all of them checked: one that is refused refuses the name.
+async def resolve(host: str, port: int, networks: Sequence[Network] = ()) -> list[str]:
+    """The addresses of a name, all of them checked: one that is refused refuses the name. With
+    `networks`, only addresses in one of them are allowed.
 
     Raises `httpx.ConnectError`, or `AddressRefused`.
     """
@@ -76,7 +86,11 @@ async def resolve(host: str, port: int) -> list[str]:
         raise httpx.ConnectError(f"the name {host!r} has no address: {error}") from error
     texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for text in texts:
-        if not is_allowed(ip_address(text.partition("%")[0])):
+        address = ip_address(text.partition("%")[0])
+        listed = not networks or any(
+            address in network for network in networks if network.version == address.version
+        )
+        if not (listed and is_allowed(address)):
             raise AddressRefused(f"{host!r} is at {text}, where no teacher may be")
     return texts
 

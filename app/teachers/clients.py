@@ -1,9 +1,11 @@
 """The clients of one process: a teacher's is made once, and again when its registration changes."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from app.teachers import secret
+from app.teachers.addresses import Network
 from app.teachers.client import TeacherClient
 from app.teachers.failures import TeacherMisconfigured
 from app.teachers.models import Teacher
@@ -13,10 +15,15 @@ from app.teachers.transport import Transport
 class Clients:
     """All share one transport, and so one row of idle connections for each address."""
 
-    def __init__(self, max_reply_bytes: int, deadline: float = 1800.0) -> None:
+    def __init__(
+        self,
+        max_reply_bytes: int,
+        deadline: float = 1800.0,
+        networks: Sequence[Network] = (),
+    ) -> None:
         self._cap = max_reply_bytes
         self._deadline = deadline
-        self.transport = Transport()
+        self.transport = Transport(networks=networks)
         self._made: dict[UUID, tuple[Any, TeacherClient]] = {}
 
     def of(self, teacher: Teacher) -> TeacherClient:

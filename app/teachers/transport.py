@@ -13,11 +13,12 @@ its response costs five times as much.
 import asyncio
 import ssl
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
-from app.teachers.addresses import resolve
+from app.teachers.addresses import Network, resolve
 from app.teachers.wire import Connection, Reply
 
 CONNECT_SECONDS = 5.0
@@ -35,8 +36,14 @@ Origin = tuple[str, str, int]
 class Transport(httpx.AsyncBaseTransport):
     """Raises httpx's own transport errors, `AddressRefused` and `ReplyTooLong`."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, networks: Sequence[Network] = ()
+    ) -> None:
+        """It connects to `networks` only, where some are given; else to all but those that are
+        never a teacher's.
+        """
         self._tls = tls
+        self._networks = tuple(networks)
         self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
         self._open: set[Connection] = set()
 
@@ -123,7 +130,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._tls = self._tls or httpx.create_ssl_context()
             secure = {"ssl": self._tls, "server_hostname": host}
         last: Exception | None = None
-        for address in await resolve(host, port):
+        for address in await resolve(host, port, self._networks):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     _, connection = await loop.create_connection(
