@@ -37,5 +37,5 @@ def configure(shape: Literal["auto", "console", "json"], level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # The engine and its pool report every failed reconnect; ours is said once, by the worker.
-    for noisy in ("procrastinate", "psycopg.pool", "httpx", "uvicorn.access"):
+    for noisy in ("procrastinate", "psycopg.pool", "httpx", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
