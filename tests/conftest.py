@@ -20,6 +20,9 @@ from app.local import postgres
 from app.main import create_app
 from app.settings import Settings
 from tests.fake_teacher import FakeTeacher
+from tests.real_teacher import pytest_collection_modifyitems, real_teacher
+
+__all__ = ["pytest_collection_modifyitems", "real_teacher"]
 
 TEMPLATE = "limbeck_template"
 

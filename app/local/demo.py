@@ -18,12 +18,9 @@ from app.settings import Settings
 
 NAME = "demo"
 RECORDS = 64
-TOPICS = (
-    *("photosynthesis", "volcanoes", "the Roman Empire", "electric cars", "sleep", "whales"),
-    *("bread", "the Moon", "vaccines", "rivers", "music", "money", "bees", "football", "glass"),
-    *("earthquakes", "tea", "bridges", "the human heart", "computers", "snow", "maps", "honey"),
-    *("dinosaurs", "the internet", "coral reefs", "chess", "democracy", "gravity", "paper"),
-)
+TOPICS = Path(__file__).with_name("topics.txt")
+TOPICS_A_RUN = 40
+"""A small model asks the same of a topic again and again; other topics keep it going."""
 SHOWN = 3
 
 
@@ -48,16 +45,21 @@ def demo(running: Up, settings: Settings) -> None:
 
 
 def document(teacher: str) -> dict[str, Any]:
-    """The job. Its random seed is new each time: the corpus stays, and wants what is new."""
+    """The job. Topics and random seed are drawn anew: the corpus stays, and wants what is new."""
+    chance = secrets.SystemRandom()
     return {
         "corpus": NAME,
         "teacher": teacher,
         "template": "question-answer",
-        "few_shot": {"set": "question-answer", "k": 6, "rotate": "chunk"},
+        "few_shot": {"set": "question-answer", "k": 6, "rotate": "none"},
         "seeds": {
-            "matrix": {"topic": list(TOPICS), "level": {"easy": 2, "medium": 2, "hard": 1}},
-            "random_seed": secrets.randbelow(2**31),
+            "matrix": {
+                "topic": chance.sample(TOPICS.read_text().split(), TOPICS_A_RUN),
+                "level": {"easy": 2, "medium": 2, "hard": 1},
+            },
+            "random_seed": chance.randrange(2**31),
         },
+        "sampling": {"temperature": 1.0},
         "num_records": RECORDS,
     }
 

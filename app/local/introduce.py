@@ -7,7 +7,7 @@ import httpx
 
 from app import shell
 from app.local.kind import Kind
-from app.local.up import LocalTeacher, Up
+from app.local.up import CHUNKS, LocalTeacher, Up
 from app.local.weights import NAME as BUNDLED
 from app.prompts.folder import bundled_prompts
 from app.prompts.push import push_folder
@@ -41,6 +41,7 @@ def _of(teacher: LocalTeacher) -> dict[str, Any]:
         "url": teacher.url,
         "model": teacher.installed.name,
         "max_in_flight": limits[teacher.installed.kind],
+        "chunk_slots": CHUNKS,
         # Ours never splits a prompt, which is what makes a random seed safe on a CPU.
         "random_seed": True,
         "licence": "Apache-2.0" if teacher.installed.name == BUNDLED else None,

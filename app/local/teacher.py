@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import httpx
 
 from app.local import child
 from app.local.child import Child
@@ -11,6 +14,7 @@ from app.local.teacher_install import Installed
 
 CONTEXT = 4096
 DRAIN_SECONDS = 30
+WARM_SECONDS = 120
 SERVE_GGUF = Path(__file__).parent / "programs" / "serve_gguf.py"
 
 ANY_VLLM = (
@@ -53,6 +57,25 @@ def launch(installed: Installed, *, port: int, log: Path, environment: Mapping[s
 def address(port: int) -> str:
     """The base of its OpenAI-compatible API."""
     return f"http://127.0.0.1:{port}/v1"
+
+
+def health(port: int) -> str:
+    return f"http://127.0.0.1:{port}/health"
+
+
+def warm_up(url: str, model: str) -> None:
+    """Its first reply by a schema takes it seconds of preparation: not those of a first sample."""
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Say yes."}],
+        "max_tokens": 8,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": {"enum": ["yes"]}},
+        },
+    }
+    with suppress(httpx.HTTPError):
+        httpx.post(f"{url}/chat/completions", json=body, timeout=WARM_SECONDS, trust_env=False)
 
 
 def _command(installed: Installed, port: int, cores: int) -> list[str | Path]:

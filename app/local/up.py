@@ -24,11 +24,14 @@ from app.settings import Settings
 
 API_SECONDS = 60
 TEACHER_SECONDS = 300
+CHUNKS = 8
+"""Chunks at a time: here the only worker has the local teacher for itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTeacher:
     url: str
+    health: str
     installed: Installed
 
 
@@ -77,15 +80,16 @@ def _start(settings: Settings, data: Path, port: int, supervisor: Supervisor, st
         "LIMBECK_HOST": settings.host,
         "LIMBECK_PORT": str(port),
         "LIMBECK_URL": api,
+        "LIMBECK_WORKER_CONCURRENCY": str(max(settings.worker_concurrency, CHUNKS)),
     }
     with steps.step("Starting the API and a worker"):
         for name in ("serve", "worker"):
             supervisor.start(name, partial(_limbeck, name, data, environment))
-        supervisor.until(lambda: _answers(f"{api}/readyz"), "the API", API_SECONDS)
+        supervisor.until(lambda: answers(f"{api}/readyz"), "the API", API_SECONDS)
     if served is not None:
         with steps.step("Waiting for the teacher"):
-            health = f"{served.url.removesuffix('/v1')}/health"
-            supervisor.until(lambda: _answers(health), "the teacher", TEACHER_SECONDS)
+            supervisor.until(lambda: answers(served.health), "the teacher", TEACHER_SECONDS)
+            supervisor.run(partial(teacher.warm_up, served.url, served.installed.name))
     supervisor.settle()
     return Up(api, served, supervisor, steps)
 
@@ -110,7 +114,7 @@ def _start_teacher(
         environment=os.environ,
     )
     supervisor.start("the teacher", launch)
-    return LocalTeacher(teacher.address(port), installed)
+    return LocalTeacher(teacher.address(port), teacher.health(port), installed)
 
 
 def _start_postgres(data: Path, supervisor: Supervisor) -> str:
@@ -131,7 +135,8 @@ def _limbeck(command: str, data: Path, environment: Mapping[str, str]) -> Child:
     )
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET succeeds; that nothing listens yet is no."""
     try:
         return httpx.get(url, timeout=5, trust_env=False).is_success
     except httpx.TransportError:

@@ -1,0 +1,30 @@
+"""The demo as a visitor sees it: a real model, twice in a row."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.machine import Machine
+from tests.real_teacher import teacher_home
+
+pytestmark = pytest.mark.teacher
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path)
+    yield made
+    made.close()
+
+
+def test_the_demo_fills_a_corpus_twice_and_leaves_nothing_running(machine: Machine) -> None:
+    """First with what the machine can do best, then with the light teacher on the same corpus."""
+    home = str(teacher_home())
+    for version, kind in ((1, {}), (2, {"teacher_kind": "light"})):
+        code, said = machine.run("demo", teacher_home=home, **kind)
+        assert code == 0, said + machine.logs()
+        assert "finished" in said
+        assert f"Published default/demo@{version}" in said
+        assert said.count("question  ") == 3
+        assert machine.living() == []
