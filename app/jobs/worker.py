@@ -28,6 +28,10 @@ from app.teachers import store as teachers
 
 log = structlog.stdlib.get_logger(__name__)
 
+TURN = 10.0
+"""Seconds. A ticket for each chunk would leave the slot idle between two: a delivery waits for the
+end of the one before it."""
+
 SWEEP_EVERY = 2.0
 """Seconds. Also how often procrastinate polls, so that a lost notification costs no more."""
 
@@ -105,19 +109,25 @@ class Worker:
                 await running
 
     async def _take(self, teacher_id: UUID, slot: int) -> None:
-        """What a ticket leads to: one chunk, and the slot's next ticket if there may be more."""
+        """What a ticket leads to: chunks of one teacher, one after the other, for a turn. Then the
+        slot's next ticket goes behind those of other teachers.
+        """
         database = self.tools.database
-        claim = await transaction(
-            database, lambda session: lease.claim(session, teacher_id, self.holder, self.lease)
-        )
-        if claim is None:
-            return
-        with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
-            again = await self._work(claim, teacher_id)
-        if again and not self.draining.is_set():
-            await transaction(
-                database, lambda session: tickets.issue_slot(session, teacher_id, slot)
+        until = asyncio.get_running_loop().time() + TURN
+        while not self.draining.is_set():
+            claim = await transaction(
+                database, lambda session: lease.claim(session, teacher_id, self.holder, self.lease)
             )
+            if claim is None:
+                return
+            with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
+                if not await self._work(claim, teacher_id):
+                    return
+            if asyncio.get_running_loop().time() > until:
+                await transaction(
+                    database, lambda session: tickets.issue_slot(session, teacher_id, slot)
+                )
+                return
 
     async def _work(self, claim: Claim, teacher_id: UUID) -> bool:
         """Work a claimed chunk; answers whether the teacher is fit for the next."""

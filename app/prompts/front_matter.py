@@ -98,7 +98,7 @@ def _refuse(errors: list[FieldError]) -> NoReturn:
 
 
 def _faults(head: FrontMatter) -> Iterator[FieldError]:
-    yield from _name_faults(head.inputs, "/source/inputs")
+    yield from _name_faults(head.inputs, "/source/inputs", _RESERVED)
     yield from _schema_faults(head.input_schema, "/source/inputs")
     outputs = head.response_schema.get("properties")
     at = "/source/response/schema"
@@ -119,9 +119,12 @@ def _faults(head: FrontMatter) -> Iterator[FieldError]:
             yield FieldError(f"/source/dedup/{place}", problem, name)
 
 
-def _name_faults(names: dict[str, Any], at: str) -> Iterator[FieldError]:
+def _name_faults(
+    names: dict[str, Any], at: str, taken: frozenset[str] = frozenset()
+) -> Iterator[FieldError]:
+    """`taken` are the words of expressions: inputs are variables there, outputs are not."""
     for name in names:
-        if name in _RESERVED:
+        if name in taken:
             yield FieldError(f"{at}{pointer([name])}", "this name is taken; give it another")
         elif not _NAME.fullmatch(name):
             yield FieldError(f"{at}{pointer([name])}", _NAME_RULE)
