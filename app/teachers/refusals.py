@@ -22,7 +22,7 @@ _LONGEST_WAIT = 3600.0
 _ENGINE_DEAD = re.compile(r"EngineCore|EngineDeadError|engine (?:is )?dead", re.IGNORECASE)
 _DRAINING = re.compile(r"cannot schedule new futures after shutdown|shutting down", re.IGNORECASE)
 _KEYS = re.compile(r"(?i)\b(bearer\s+|sk-|hf_)[A-Za-z0-9._~+/=-]{6,}")
-_MARKED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
+_MARKED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def failure_of(
@@ -30,7 +30,7 @@ def failure_of(
 ) -> TeacherFailure:
     """The shapes are vLLM's (docs of its errors) and those of the gateways in front of it."""
     told = _message(body)
-    message = shown(told or f"status {status} without a message", secret)
+    message = shown(told, secret) or f"status {status} without a message"
     match status:
         case 401 | 403:
             return TeacherMisconfigured("teacher.unauthorized", f"it refuses our key: {message}")

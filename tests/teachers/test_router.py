@@ -231,3 +231,34 @@ async def test_a_repeated_registration_with_one_key_happens_once(
     assert again.status_code == 201
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json() == first.json()
+
+
+TEMPLATE = """---
+description: A word.
+inputs:
+  topic: {type: string}
+response:
+  format: json
+  schema: {type: object, properties: {word: {type: string}}, required: [word]}
+---
+{% user %}A word about {{ topic }}.{% enduser %}
+"""
+
+
+async def test_a_teacher_that_a_job_uses_stays(api: httpx.AsyncClient, fake: FakeTeacher) -> None:
+    await register(api, fake)
+    made = await api.post("/v1/templates", json={"name": "word", "source": TEMPLATE})
+    assert made.status_code == 201, made.text
+    document = {
+        "corpus": "words",
+        "teacher": "lab/local",
+        "template": "word",
+        "seeds": {"matrix": {"topic": ["rain"]}},
+        "num_records": 1,
+    }
+    submitted = await api.post("/v1/jobs", json=document)
+    assert submitted.status_code == 201, submitted.text
+    answer = await api.delete("/v1/teachers/lab/local")
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "teacher.used"
+    assert (await api.get("/v1/teachers/lab/local")).status_code == 200
