@@ -18,16 +18,16 @@ from app.teachers.line import Line, Seen, request_name, succeeded
 from app.teachers.question import response_format
 from app.teachers.refusals import shown
 
-QUESTION_SECONDS = 20.0
-ALL_SECONDS = 45.0
+QUESTION_SECONDS = 30.0
+ALL_SECONDS = 50.0
 """Below the minute after which the database ends a transaction that waits."""
 
 _AT_ONCE = 4
 _WORDS = ("zephyrine", "quixotry")
 """No model says these unless it is held to them."""
 _CHAT = "/v1/chat/completions"
-_SHORT, _THINKING = 24, 1024
-"""Tokens of a reply; one that thinks first needs more."""
+_TINY, _SHORT, _THINKING = 2, 24, 1024
+"""Tokens of a reply that only has to be one, of one that says a word, and of a thought before."""
 
 Found = dict[str, Any]
 
@@ -126,15 +126,18 @@ class _Chat:
     def __init__(self, line: Line, model: str) -> None:
         self._line = line
         self._model = model
-        self._tokens = _SHORT
+        self._room = _SHORT
 
     def _body(self, **fields: Any) -> Found:
         messages = [{"role": "user", "content": "Answer with one word."}]
-        body = {"messages": messages, "temperature": 0, "max_tokens": self._tokens}
+        body = {"messages": messages, "temperature": 0, "max_tokens": _TINY}
         return {"model": self._model, **body, **fields}
 
     async def _ask(self, **fields: Any) -> Found:
         return _reply(self._line, await self._line.post(_CHAT, self._body(**fields)))
+
+    async def _say(self, **fields: Any) -> Found:
+        return await self._ask(max_tokens=self._room, **fields)
 
     async def plain(self) -> Found:
         name = request_name()
@@ -148,7 +151,7 @@ class _Chat:
         fields = ("reasoning", "reasoning_content")
         thinks = next((f for f in fields if isinstance(message.get(f), str) and message[f]), None)
         if thinks is not None:
-            self._tokens = _THINKING
+            self._room = _THINKING
         echoed = seen.value.get("id") == f"chatcmpl-{name}"
         return {
             "fingerprint": _text(seen.value.get("system_fingerprint")),
@@ -170,7 +173,7 @@ class _Chat:
             "required": ["word"],
             "additionalProperties": False,
         }
-        content = _content(await self._ask(response_format=response_format(schema)))
+        content = _content(await self._say(response_format=response_format(schema)))
         try:
             value = orjson.loads(content)
         except orjson.JSONDecodeError:
@@ -181,7 +184,7 @@ class _Chat:
 
     async def choice(self) -> Found:
         only = " ".join(_WORDS)
-        content = _content(await self._ask(structured_outputs={"choice": [only]}))
+        content = _content(await self._say(structured_outputs={"choice": [only]}))
         if content.strip() != only:
             raise _Absent(f"not held to the choice: {shown(content)[:80]!r}")
         return {"choice": True}
