@@ -71,9 +71,9 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     sampling = _sampling(spec, template, teacher)
     accept = spec.accept.resolved(template.format)
     accept.check(template.fields)
-    dedup = _dedup(spec, corpus, template)
     columns = _columns(template)
     _check_columns(corpus, columns)
+    dedup = _dedup(spec, corpus, template)
     if spec.publish is not None:
         await check_publication(session, corpus, columns, spec.publish)
 
