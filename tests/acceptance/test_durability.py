@@ -43,7 +43,7 @@ def slow_fake() -> Any:
 
 
 def some_done(service: Service, job_id: str, least: int) -> bool:
-    return service.job(job_id)["ledger"]["accepted"] >= least
+    return bool(service.job(job_id)["ledger"]["accepted"] >= least)
 
 
 def test_kill_9_of_a_worker_in_the_middle_of_a_job(
