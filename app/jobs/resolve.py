@@ -69,8 +69,9 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     few_shot, few_shot_id = await _few_shot(session, spec, template)
     plan, seed_ref, seed_id = await _seeds(session, spec, template)
     sampling = _sampling(spec, template, teacher)
+    # Checked as it was written: resolving puts the filters into another order.
+    spec.accept.check(template.fields)
     accept = spec.accept.resolved(template.format)
-    accept.check(template.fields)
     columns = _columns(template)
     _check_columns(corpus, columns)
     dedup = _dedup(spec, corpus, template)
@@ -188,8 +189,14 @@ def _beyond(sampling: Sampling, teacher: Teacher) -> Iterator[tuple[str, str, An
     if able.context_length is not None and sampling.max_tokens >= able.context_length:
         most = f"should be below {able.context_length}, the teacher's context length"
         yield "max_tokens", most, sampling.max_tokens
-    if sampling.top_logprobs is not None and not able.logprobs:
-        yield "top_logprobs", "should be left out: this teacher gives none", sampling.top_logprobs
+    if sampling.n > 1 and not able.n:
+        yield "n", "should be 1: this teacher gives one sample to a request", sampling.n
+    if sampling.random_seed is not None and not able.random_seed:
+        why = "should be left out: this teacher is registered without random_seed"
+        yield "random_seed", why, sampling.random_seed
+    if sampling.wants_logprobs and not able.logprobs:
+        field = "logprobs" if sampling.top_logprobs is None else "top_logprobs"
+        yield field, "should be left out: this teacher gives none", getattr(sampling, field)
     elif (sampling.top_logprobs or 0) > (able.max_logprobs or 0) and able.max_logprobs is not None:
         most = f"should be at most {able.max_logprobs}, what this teacher gives"
         yield "top_logprobs", most, sampling.top_logprobs
