@@ -1,4 +1,4 @@
-"""SQL of the corpus: replies, records and rejects, always many rows to a statement."""
+"""SQL of the corpus: replies, rejects and what is read, always many rows to a statement."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.candidate import Candidate, Duplicate, Place, Rejected, Reply
+from app.corpus.candidate import Place, Rejected, Reply
 from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
 from app.curation.verdict import Verdict
 from app.errors import NotFound
@@ -96,7 +96,7 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
     rows = await session.execute(
         _KEEP,
         {
-            **_places([reply.place for reply in replies]),
+            **place_arrays([reply.place for reply in replies]),
             "corpus_id": corpus_id,
             "content": [_bytes(c.content) for c in done],
             "reasoning": [None if c.reasoning is None else _bytes(c.reasoning) for c in done],
@@ -109,7 +109,7 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
             "model": [c.model for c in done],
             "logprobs": [None if c.logprobs is None else _lossless(c.logprobs) for c in done],
             "prompt_digest": [reply.prompt_digest for reply in replies],
-            "inputs": [_json(reply.inputs) for reply in replies],
+            "inputs": [as_json(reply.inputs) for reply in replies],
             "seed_position": [reply.seed_position for reply in replies],
         },
     )
@@ -147,7 +147,7 @@ _KEEP = text("""
 
 
 async def _replies_at(session: AsyncSession, places: Sequence[Place]) -> list[Reply]:
-    rows = await session.execute(_REPLIES_AT, _places(places))
+    rows = await session.execute(_REPLIES_AT, place_arrays(places))
     return [_reply(row) for row in rows]
 
 
@@ -206,52 +206,6 @@ def as_completion(row: Row[Any] | StoredCompletion) -> Completion:
     )
 
 
-async def add(
-    session: AsyncSession, corpus_id: UUID, candidates: Sequence[Candidate]
-) -> list[Duplicate]:
-    """Insert what is new; answer the losers with their winners.
-
-    The unique index decides, so it holds whatever else commits meanwhile. Rows go in by digest,
-    so that two batches with the same texts wait for each other rather than deadlock.
-    """
-    if not candidates:
-        return []
-    rows = await session.execute(
-        _ADD,
-        {
-            **_places([c.place for c in candidates]),
-            "corpus_id": corpus_id,
-            "digests": [c.digest for c in candidates],
-            "fields": [_json(c.fields) for c in candidates],
-        },
-    )
-    added = {(row.item, row.sample) for row in rows}
-    losers = [c for c in candidates if (c.place.item, c.place.sample) not in added]
-    if not losers:
-        return []
-    winners = await session.execute(
-        select(StoredRecord.digest, StoredRecord.id).where(
-            StoredRecord.corpus_id == corpus_id,
-            StoredRecord.digest.in_([c.digest for c in losers]),
-        )
-    )
-    by_digest = {row.digest: row.id for row in winners}
-    return [Duplicate(c, by_digest[c.digest]) for c in losers]
-
-
-_ADD = text("""
-    INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
-    SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb)
-    FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
-        CAST(:digests AS bytea[]), CAST(:fields AS text[])
-    ) AS t (job_id, item, sample, digest, fields)
-    ORDER BY digest, item, sample
-    ON CONFLICT (corpus_id, digest) DO NOTHING
-    RETURNING item, sample
-""")
-
-
 async def reject(session: AsyncSession, corpus_id: UUID, rejects: Sequence[Rejected]) -> None:
     """Keep what was refused, with why."""
     if not rejects:
@@ -260,15 +214,15 @@ async def reject(session: AsyncSession, corpus_id: UUID, rejects: Sequence[Rejec
     await session.execute(
         _REJECT,
         {
-            **_places([r.place for r in rejects]),
+            **place_arrays([r.place for r in rejects]),
             "corpus_id": corpus_id,
             "reasons": [v.reason for v in verdicts],
             "revisions": [v.revision for v in verdicts],
-            "values": [None if v.value is None else _json(v.value) for v in verdicts],
-            "thresholds": [None if v.threshold is None else _json(v.threshold) for v in verdicts],
+            "values": [None if v.value is None else as_json(v.value) for v in verdicts],
+            "thresholds": [None if v.threshold is None else as_json(v.threshold) for v in verdicts],
             "details": [v.detail for v in verdicts],
             "duplicates": [r.duplicate_of for r in rejects],
-            "fields": [None if r.fields is None else _json(r.fields) for r in rejects],
+            "fields": [None if r.fields is None else as_json(r.fields) for r in rejects],
         },
     )
 
@@ -289,18 +243,6 @@ _REJECT = text("""
         job_id, item, sample, reason, revision, value, threshold, detail, duplicate_of, fields
     )
 """)
-
-
-async def known(
-    session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes]
-) -> dict[bytes, UUID]:
-    """Which digests a corpus holds already, and whose they are."""
-    rows = await session.execute(
-        select(StoredRecord.digest, StoredRecord.id).where(
-            StoredRecord.corpus_id == corpus_id, StoredRecord.digest.in_(digests)
-        )
-    )
-    return {row.digest: row.id for row in rows}
 
 
 async def records(
@@ -350,7 +292,7 @@ async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | No
     return await session.get(StoredCompletion, (place.job_id, place.item, place.sample))
 
 
-def _places(places: Sequence[Place]) -> dict[str, Any]:
+def place_arrays(places: Sequence[Place]) -> dict[str, Any]:
     return {
         "job_ids": [p.job_id for p in places],
         "items": [p.item for p in places],
@@ -358,7 +300,7 @@ def _places(places: Sequence[Place]) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 

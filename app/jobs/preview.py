@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from app.corpus import dedup
 from app.corpus import store as corpora
 from app.curation.chain import Chain, Curated
 from app.curation.text import for_display
@@ -164,7 +165,7 @@ async def _mark_duplicates(
     seen: set[bytes] = set()
     if corpus_id is not None and digests:
         async with database.unit_of_work() as session:
-            seen |= (await corpora.known(session, corpus_id, digests)).keys()
+            seen |= (await dedup.known(session, corpus_id, digests)).keys()
     for row, curated in shown:
         for sample, one in zip(row.samples, curated, strict=True):
             if one.digest is None:

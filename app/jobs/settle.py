@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import dedup
 from app.corpus import store as corpus
 from app.corpus.candidate import Candidate, Duplicate, Rejected, Reply
 from app.curation.verdict import Verdict
@@ -47,7 +48,7 @@ async def settle(
     if not outcomes:
         return
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
-    duplicates = await corpus.add(session, corpus_id, candidates)
+    duplicates = await dedup.add(session, corpus_id, candidates)
     rejected = [o for o in outcomes if isinstance(o, Rejected)] + [_lost(d) for d in duplicates]
     failed = [o for o in outcomes if isinstance(o, Failed)]
     await corpus.reject(session, corpus_id, rejected)

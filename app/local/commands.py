@@ -21,24 +21,18 @@ def up(context: typer.Context) -> None:
     LIMBECK_DATABASE_URL and LIMBECK_TEACHER_URL name others to use instead.
     """
     from app.local import ports
-    from app.local.introduce import introduce
     from app.local.steps import Steps
     from app.local.up import up as everything
 
     settings: Settings = context.obj
-    if not ports.is_free(settings.host, settings.port):
-        shell.fail(f"port {settings.port} is in use", "LIMBECK_PORT takes another one.", 2)
-    with (
-        _failures_told(),
-        everything(settings, Steps(shell.out), port=settings.port) as running,
-    ):
-        shell.use(running.api)
-        with shell.client() as client:
-            teacher = running.supervisor.run(lambda: introduce(client, running, settings))
+    port = settings.port or ports.free(settings.host)
+    if not ports.is_free(settings.host, port):
+        shell.fail(f"port {port} is in use", "LIMBECK_PORT takes another one.", 2)
+    with _failures_told(), everything(settings, Steps(shell.out), port=port) as running:
         shell.out.print(f"\nAPI      {running.api}/v1\ndocs     {running.api}/docs")
-        shell.out.print(f"teacher  {teacher}")
-        if running.teacher is not None:
-            shell.out.print(f"         {running.teacher.installed.name} at {running.teacher.url}")
+        shell.out.print(f"teacher  {running.teacher}", markup=False)
+        if running.served is not None:
+            shell.out.print(f"         {running.served.installed.name} at {running.served.url}")
         shell.out.print("\n`limbeck job submit JOB.yaml --watch` submits a job. Ctrl-C stops.")
         running.supervisor.stay()
 
@@ -52,9 +46,9 @@ def demo(context: typer.Context) -> None:
     from app.local.up import up as everything
 
     settings: Settings = context.obj
-    port = settings.port if ports.is_free(settings.host, settings.port) else ports.free()
+    port = settings.port if ports.is_free(settings.host, settings.port) else 0
+    port = port or ports.free(settings.host)
     with _failures_told(), everything(settings, Steps(shell.out), port=port) as running:
-        shell.use(running.api)
         running.supervisor.run(lambda: show(running, settings))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from rich.text import Text
 from app import shell
 from app.datasets.pull import pull
 from app.jobs.watch import watch_until_ended
-from app.local.introduce import introduce
 from app.local.up import Up, address
 from app.names import DEFAULT_NAMESPACE, Ref
 from app.settings import Settings
@@ -26,10 +26,10 @@ SHOWN = 3
 
 def demo(running: Up, settings: Settings) -> None:
     """All of it over HTTP, as anybody would. Problems end the command with an exit code."""
+    if find_spec("datasets") is None:
+        shell.fail("the demo loads what it makes with `datasets`", "pip install 'limbeck[demo]'")
     with shell.client() as client:
-        with running.steps.step("Introducing the teacher and the prompts"):
-            teacher = introduce(client, running, settings)
-        job = shell.check(client.post("/v1/jobs", json=document(teacher)))
+        job = shell.check(client.post("/v1/jobs", json=document(running.teacher)))
         job = watch_until_ended(client, job["id"])
         if job["state"] != "finished" or not job["ledger"]["accepted"]:
             shell.fail(f"the job {job['state']}: {job['reason']}", f"GET /v1/jobs/{job['id']}")

@@ -7,60 +7,67 @@ import httpx
 
 from app import shell
 from app.local.kind import Kind
-from app.local.up import CHUNKS, LocalTeacher, Up
+from app.local.teacher import Served
 from app.local.weights import NAME as BUNDLED
+from app.names import DEFAULT_NAMESPACE
 from app.prompts.folder import bundled_prompts
 from app.prompts.push import push_folder
 from app.settings import Settings
 
 LOCAL = "local"
 """The name of the teacher that serves the bundled model."""
-CPU_IN_FLIGHT = 128
-"""vLLM's CPU build still gains from 64 to 128 requests at a time."""
-LIGHT_IN_FLIGHT = 16
-"""xllamacpp has that many slots; more only wait."""
-GPU_IN_FLIGHT = 256
+CHUNKS = 8
+"""Chunks at a time: one worker has the teacher for itself, and a short job all of it."""
+IN_FLIGHT = {
+    Kind.GPU: 256,
+    Kind.CPU: 128,  # it still gains from 64 to 128 requests at a time
+    Kind.LIGHT: 16,  # it has that many slots; more only wait
+}
 
 
-def introduce(client: httpx.Client, running: Up, settings: Settings) -> str:
-    """Answers what jobs call the teacher. Done again, it only tells what has changed."""
-    push_folder(client, bundled_prompts())
-    if running.teacher is not None:
-        return _register(client, _name(running.teacher.installed.name), _of(running.teacher))
-    given = {
-        "url": settings.teacher_url,
-        "model": settings.teacher_model,
-        "api_key": settings.teacher_api_key,
-    }
-    return _register(client, _name(settings.teacher_model or "given"), given)
+def push_prompts() -> None:
+    with shell.client() as client:
+        push_folder(client, bundled_prompts())
 
 
-def _of(teacher: LocalTeacher) -> dict[str, Any]:
-    limits = {Kind.GPU: GPU_IN_FLIGHT, Kind.CPU: CPU_IN_FLIGHT, Kind.LIGHT: LIGHT_IN_FLIGHT}
+def register(served: Served | None, settings: Settings) -> str:
+    """What jobs call the teacher: the one we serve, or the one that the settings name."""
+    with shell.client() as client:
+        if served is not None:
+            return _tell(client, name_of(served.installed.name), _of(served))
+        given = {
+            "url": settings.teacher_url,
+            "model": settings.teacher_model,
+            "api_key": settings.teacher_api_key,
+            "chunk_slots": CHUNKS,
+        }
+        return _tell(client, name_of(settings.teacher_model or "given"), given)
+
+
+def _of(served: Served) -> dict[str, Any]:
     return {
-        "url": teacher.url,
-        "model": teacher.installed.name,
-        "max_in_flight": limits[teacher.installed.kind],
+        "url": served.url,
+        "model": served.installed.name,
+        "max_in_flight": IN_FLIGHT[served.installed.kind],
         "chunk_slots": CHUNKS,
         # Ours never splits a prompt, which is what makes a random seed safe on a CPU.
         "random_seed": True,
-        "licence": "Apache-2.0" if teacher.installed.name == BUNDLED else None,
+        "licence": "Apache-2.0" if served.installed.name == BUNDLED else None,
     }
 
 
-def _register(client: httpx.Client, name: str, teacher: dict[str, Any]) -> str:
+def _tell(client: httpx.Client, name: str, teacher: dict[str, Any]) -> str:
     """A local teacher has a new port each time, so one that is known is told where it is now."""
-    where = f"/v1/teachers/default/{name}"
+    where = f"/v1/teachers/{DEFAULT_NAMESPACE}/{name}"
     if client.get(where).status_code == httpx.codes.NOT_FOUND:
         shell.check(client.post("/v1/teachers", json={"name": name, **teacher}))
     else:
-        shell.check(
-            client.patch(where, json={key: teacher[key] for key in teacher if key != "model"})
-        )
+        changes = {key: value for key, value in teacher.items() if key != "model"}
+        shell.check(client.patch(where, json=changes))
     return name
 
 
-def _name(model: str) -> str:
+def name_of(model: str) -> str:
     """Another model is another teacher, so the name says which: `Qwen/Qwen3-8B` is `qwen3-8b`."""
     if model == BUNDLED:
         return LOCAL

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,15 +19,15 @@ WARM_SECONDS = 120
 SERVE_GGUF = Path(__file__).parent / "programs" / "serve_gguf.py"
 
 ANY_VLLM = (
-    *("--max-model-len", str(CONTEXT)),
-    *("--max-num-seqs", "128"),
     "--enable-prompt-tokens-details",
-    "--disable-uvicorn-access-log",
     # A model's own generation_config.json would fill in sampling that a job left out.
     *("--generation-config", "vllm"),
-    *("--shutdown-timeout", str(DRAIN_SECONDS)),
 )
 CPU_VLLM = (
+    *("--max-model-len", str(CONTEXT)),
+    *("--max-num-seqs", "128"),
+    *("--shutdown-timeout", str(DRAIN_SECONDS)),
+    "--disable-uvicorn-access-log",
     "--enforce-eager",
     # Smaller blocks share more of a few-shot prefix: a quarter more tokens a second. 16 is refused.
     *("--block-size", "32"),
@@ -38,35 +39,41 @@ CPU_VLLM = (
 )
 
 
-def launch(installed: Installed, *, port: int, log: Path, environment: Mapping[str, str]) -> Child:
-    """Start the server of `installed`; `environment` is what its process would have anyway.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A teacher that was launched, and where it will answer."""
 
-    It answers at `address(port)` once `/health` there does, which takes up to some minutes.
-    """
+    installed: Installed
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The base of its OpenAI-compatible API."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def health(self) -> str:
+        """Answers 200 once it is ready, which takes up to some minutes."""
+        return f"http://127.0.0.1:{self.port}/health"
+
+
+def launch(served: Served, *, log: Path, environment: Mapping[str, str]) -> Child:
+    """Start the server; `environment` is what its process would have anyway."""
     cores = _cores()
     return child.start(
         "the teacher",
-        _command(installed, port, len(cores)),
+        command(served, len(cores)),
         log=log,
-        environment={**environment, **_environment(installed, cores)},
+        environment={**environment, **settings(served.installed, cores)},
         # After its own drain vLLM takes up to ten seconds more.
         grace=DRAIN_SECONDS + 15,
     )
 
 
-def address(port: int) -> str:
-    """The base of its OpenAI-compatible API."""
-    return f"http://127.0.0.1:{port}/v1"
-
-
-def health(port: int) -> str:
-    return f"http://127.0.0.1:{port}/health"
-
-
-def warm_up(url: str, model: str) -> None:
+def warm_up(served: Served) -> None:
     """Its first reply by a schema takes it seconds of preparation: not those of a first sample."""
     body = {
-        "model": model,
+        "model": served.installed.name,
         "messages": [{"role": "user", "content": "Say yes."}],
         "max_tokens": 8,
         "response_format": {
@@ -74,11 +81,13 @@ def warm_up(url: str, model: str) -> None:
             "json_schema": {"name": "answer", "schema": {"enum": ["yes"]}},
         },
     }
+    url = f"{served.url}/chat/completions"
     with suppress(httpx.HTTPError):
-        httpx.post(f"{url}/chat/completions", json=body, timeout=WARM_SECONDS, trust_env=False)
+        httpx.post(url, json=body, timeout=WARM_SECONDS, trust_env=False)
 
 
-def _command(installed: Installed, port: int, cores: int) -> list[str | Path]:
+def command(served: Served, cores: int) -> list[str | Path]:
+    installed, port = served.installed, served.port
     if installed.kind is Kind.LIGHT:
         return [
             *(installed.python, SERVE_GGUF),
@@ -94,7 +103,8 @@ def _command(installed: Installed, port: int, cores: int) -> list[str | Path]:
     ]
 
 
-def _environment(installed: Installed, cores: list[int]) -> dict[str, str]:
+def settings(installed: Installed, cores: list[int]) -> dict[str, str]:
+    """What its process needs in its environment."""
     # Safe path: `-m` would look for vLLM's modules in whatever folder we were started from.
     given = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONSAFEPATH": "1"}
     if Path(installed.model).exists():

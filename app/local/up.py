@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from app import migrate
-from app.local import child, cluster, kind, ports, postgres, teacher, teacher_install
+from app import migrate, shell
+from app.local import child, cluster, introduce, kind, ports, postgres, teacher, teacher_install
 from app.local.child import Child
 from app.local.interrupt import Interrupts
 from app.local.kind import Kind
@@ -19,20 +19,11 @@ from app.local.lock import Lock
 from app.local.roster import Roster
 from app.local.steps import Steps
 from app.local.supervise import Supervisor
-from app.local.teacher_install import Installed
+from app.local.teacher import Served
 from app.settings import Settings
 
 API_SECONDS = 60
 TEACHER_SECONDS = 300
-CHUNKS = 8
-"""Chunks at a time: here the only worker has the local teacher for itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalTeacher:
-    url: str
-    health: str
-    installed: Installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +31,11 @@ class Up:
     """What runs, and where."""
 
     api: str
-    teacher: LocalTeacher | None
-    """None where another server is used."""
+    teacher: str
+    """What jobs call it."""
+    served: Served | None
+    """None where another server is the teacher."""
     supervisor: Supervisor
-    steps: Steps
 
 
 @contextmanager
@@ -80,23 +72,26 @@ def _start(settings: Settings, data: Path, port: int, supervisor: Supervisor, st
         "LIMBECK_HOST": settings.host,
         "LIMBECK_PORT": str(port),
         "LIMBECK_URL": api,
-        "LIMBECK_WORKER_CONCURRENCY": str(max(settings.worker_concurrency, CHUNKS)),
+        "LIMBECK_WORKER_CONCURRENCY": str(max(settings.worker_concurrency, introduce.CHUNKS)),
     }
+    shell.use(api)
     with steps.step("Starting the API and a worker"):
         for name in ("serve", "worker"):
             supervisor.start(name, partial(_limbeck, name, data, environment))
         supervisor.until(lambda: answers(f"{api}/readyz"), "the API", API_SECONDS)
+    with steps.step("Pushing the prompts"):
+        supervisor.run(introduce.push_prompts)
     if served is not None:
         with steps.step("Waiting for the teacher"):
             supervisor.until(lambda: answers(served.health), "the teacher", TEACHER_SECONDS)
-            supervisor.run(partial(teacher.warm_up, served.url, served.installed.name))
+            supervisor.run(partial(teacher.warm_up, served))
+    with steps.step("Asking the teacher what it can do"):
+        name = supervisor.run(partial(introduce.register, served, settings))
     supervisor.settle()
-    return Up(api, served, supervisor, steps)
+    return Up(api, name, served, supervisor)
 
 
-def _start_teacher(
-    settings: Settings, data: Path, supervisor: Supervisor, steps: Steps
-) -> LocalTeacher:
+def _start_teacher(settings: Settings, data: Path, supervisor: Supervisor, steps: Steps) -> Served:
     installed = teacher_install.install(
         settings.teacher_home or data / "teacher",
         kind.look(settings.teacher_python, os.environ),
@@ -105,16 +100,12 @@ def _start_teacher(
         torch_index=settings.torch_index,
         only=Kind(settings.teacher_kind) if settings.teacher_kind else None,
     )
-    port = ports.free()
-    launch = partial(
-        teacher.launch,
-        installed,
-        port=port,
-        log=data / "logs" / "teacher.log",
-        environment=os.environ,
+    served = Served(installed, ports.free())
+    log = data / "logs" / "teacher.log"
+    supervisor.start(
+        "the teacher", partial(teacher.launch, served, log=log, environment=os.environ)
     )
-    supervisor.start("the teacher", launch)
-    return LocalTeacher(teacher.address(port), teacher.health(port), installed)
+    return served
 
 
 def _start_postgres(data: Path, supervisor: Supervisor) -> str:

@@ -11,6 +11,7 @@ its response costs five times as much.
 """
 
 import asyncio
+import os
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -139,7 +140,7 @@ class Transport(httpx.AsyncBaseTransport):
             except TimeoutError:
                 last = httpx.ConnectTimeout(f"{host}:{port} did not answer in time")
             except OSError as error:
-                last = httpx.ConnectError(f"{host}:{port}: {error.strerror or error}")
+                last = httpx.ConnectError(f"{host}:{port}: {_why(error)}")
             else:
                 self._open.add(connection)
                 return connection
@@ -157,6 +158,12 @@ def origin_of(url: httpx.URL) -> Origin:
         raise httpx.UnsupportedProtocol(f"{url.scheme!r} is not http or https")
     host = url.raw_host.decode("ascii").strip("[]")
     return url.scheme, host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _why(error: OSError) -> str:
+    """In the words of the system, which event loops do not all pass on."""
+    told_by_system = error.errno is not None and not isinstance(error, ssl.SSLError)
+    return os.strerror(error.errno) if told_by_system else str(error)
 
 
 def head_of(request: httpx.Request) -> bytes:
