@@ -162,8 +162,9 @@ def origin_of(url: httpx.URL) -> Origin:
 
 def _why(error: OSError) -> str:
     """In the words of the system, which event loops do not all pass on."""
-    told_by_system = error.errno is not None and not isinstance(error, ssl.SSLError)
-    return os.strerror(error.errno) if told_by_system else str(error)
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return str(error)
+    return os.strerror(error.errno)
 
 
 def head_of(request: httpx.Request) -> bytes:

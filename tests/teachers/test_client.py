@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from app.prompts.prompt import Message
 from app.teachers.capabilities import Capabilities
@@ -448,3 +449,30 @@ async def test_every_fault_of_the_mixed_teacher_ends_as_a_value_or_a_failure(
     ended = await asyncio.gather(*(one() for one in questions), return_exceptions=True)
     assert all(isinstance(one, tuple | TeacherFailure) for one in ended)
     assert sum(isinstance(one, tuple) for one in ended) > 30
+
+
+@pytest.mark.parametrize("name", ["huge", "slow_drip", "drops", "double", "alien", "error_500"])
+def test_the_workers_own_event_loop_gives_the_same_ends(name: str) -> None:
+    async def run(fake: FakeTeacher) -> list[str]:
+        fake.does(FAULTS[name]).says("good")
+        async with TeacherClient(
+            [fake.url], fake.model, capabilities=ABLE, cap=CAP, deadline=0.5
+        ) as client:
+            ended = [await _ended(client)]
+            fake.stop()
+            return [*ended, await _ended(client)]
+
+    ends = []
+    for loop in (asyncio.new_event_loop, uvloop.new_event_loop):
+        with FakeTeacher() as fake, asyncio.Runner(loop_factory=loop) as runner:
+            ends.append(runner.run(run(fake)))
+    assert ends[0] == ends[1]
+    assert ends[0][-1] == "teacher.unreachable"
+
+
+async def _ended(client: TeacherClient) -> str:
+    try:
+        (got,) = await ask(client)
+    except TeacherFailure as failure:
+        return failure.reason
+    return got.finish_reason

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.fake_teacher import FakeTeacher
+from tests.fake_teacher.abilities import ALL
 
 
 def body_of(fake: FakeTeacher, **more: object) -> dict[str, object]:
@@ -64,7 +65,7 @@ async def test_a_server_that_does_not_answer_is_refused_with_what_was_seen(
     problem = answer.json()
     assert problem["code"] == "teacher.unreachable"
     assert problem["errors"][0]["field"] == "/url"
-    assert "Connect call failed" in problem["detail"]
+    assert "Connection refused" in problem["detail"]
     assert (await api.get("/v1/teachers")).json()["items"] == []
 
 
@@ -262,3 +263,33 @@ async def test_a_teacher_that_a_job_uses_stays(api: httpx.AsyncClient, fake: Fak
     assert answer.status_code == 409
     assert answer.json()["code"] == "teacher.used"
     assert (await api.get("/v1/teachers/lab/local")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sampling", "lacking", "field"),
+    [
+        ({"random_seed": 1}, "echo", "/sampling/random_seed"),
+        ({"n": 2}, "n", "/sampling/n"),
+        ({"logprobs": True}, "logprobs", "/sampling/logprobs"),
+        ({"top_logprobs": 2}, "logprobs", "/sampling/top_logprobs"),
+        ({"top_logprobs": 21}, "echo", "/sampling/top_logprobs"),
+        ({"max_tokens": 8192}, "echo", "/sampling/max_tokens"),
+    ],
+)
+async def test_a_job_cannot_ask_for_what_its_teacher_does_not_do(
+    api: httpx.AsyncClient, sampling: dict[str, object], lacking: str, field: str
+) -> None:
+    with FakeTeacher(abilities=ALL - {lacking}) as fake:
+        await register(api, fake)
+    await api.post("/v1/templates", json={"name": "word", "source": TEMPLATE})
+    document = {
+        "corpus": "words",
+        "teacher": "lab/local",
+        "template": "word",
+        "seeds": {"matrix": {"topic": ["rain"]}},
+        "num_records": 4,
+        "sampling": sampling,
+    }
+    answer = await api.post("/v1/jobs", json=document)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == field
