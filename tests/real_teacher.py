@@ -14,6 +14,7 @@ from app.local.kind import Kind
 from app.local.roster import Roster
 from app.local.steps import Steps
 from app.local.supervise import Supervisor
+from app.local.teacher import Served
 from app.local.up import answers
 from app.settings import Settings
 
@@ -59,17 +60,14 @@ def real_teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTeach
         torch_index=settings.torch_index,
         only=Kind(settings.teacher_kind) if settings.teacher_kind else None,
     )
-    port = ports.free()
-    url = teacher.address(port)
+    served = Served(installed, ports.free())
+    log = folder / "teacher.log"
     try:
         supervisor.start(
-            "the teacher",
-            lambda: teacher.launch(
-                installed, port=port, log=folder / "teacher.log", environment=os.environ
-            ),
+            "the teacher", lambda: teacher.launch(served, log=log, environment=os.environ)
         )
-        supervisor.until(lambda: answers(teacher.health(port)), "the teacher", 300)
-        teacher.warm_up(url, installed.name)
-        yield RealTeacher(url, installed.name, installed.kind)
+        supervisor.until(lambda: answers(served.health), "the teacher", 300)
+        teacher.warm_up(served)
+        yield RealTeacher(served.url, installed.name, installed.kind)
     finally:
         supervisor.stop()
