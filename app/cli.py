@@ -61,9 +61,10 @@ def serve(
     from app.migrate import require_current
 
     settings: Settings = context.obj
-    require_current(_database_url(settings))
+    url = _database_url(settings)
+    require_current(url)
     uvicorn.run(
-        create_app(settings),
+        create_app(settings.model_copy(update={"database_url": url})),
         host=host or settings.host,
         port=settings.port if port is None else port,
         log_config=None,
@@ -129,13 +130,17 @@ def _settings() -> Settings:
 
 
 def _database_url(settings: Settings) -> str:
-    if settings.database_url is None:
+    """The one that was named, else the one that `limbeck up` runs: a second worker finds it."""
+    from app.local.postgres import running_url
+
+    url = settings.database_url or running_url(settings.data_dir / "postgres")
+    if url is None:
         shell.fail(
             "no database",
             "Set LIMBECK_DATABASE_URL, or run `limbeck up`, which brings its own.",
             2,
         )
-    return settings.database_url
+    return url
 
 
 def main() -> None:

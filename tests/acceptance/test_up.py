@@ -57,9 +57,11 @@ def test_up_is_ready_for_a_first_job_and_leaves_nothing_when_told_to_stop(
     templates = _get(machine, "/v1/templates")
     assert templates
     assert "question-answer" in {item["name"] for item in templates.json()["items"]}
+    assert machine.run("migrate") == (0, "the database is up to date\n"), "finds the embedded one"
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said + machine.logs()
+    assert machine.run("migrate")[0] == 2
     assert f"http://127.0.0.1:{machine.port}/docs" in said
     assert machine.living() == []
 
