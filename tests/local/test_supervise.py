@@ -87,9 +87,10 @@ def test_all_that_a_service_started_ends_with_it(
         "import subprocess, sys; subprocess.Popen([sys.executable, '-c', "
         f"{FOR_EVER!r}]); open({str(tmp_path / 'there')!r}, 'w').close(); " + FOR_EVER
     )
+    others = set(psutil.Process().children(recursive=True))
     supervisor.start("it", lambda: begin(code))
     supervisor.until((tmp_path / "there").exists, "it", 30)
-    ours = psutil.Process().children(recursive=True)
+    ours = set(psutil.Process().children(recursive=True)) - others
     assert len(ours) == 2
     supervisor.stop()
     _, alive = psutil.wait_procs(ours, timeout=5)
