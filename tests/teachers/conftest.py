@@ -6,7 +6,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from app.teachers.client import TeacherClient
 from app.teachers.transport import Transport
+from tests.fake_teacher import FakeTeacher
+from tests.teachers.asking import ABLE, CAP
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 """Serves one connection; the number counts them from 0."""
@@ -53,3 +56,11 @@ async def transport() -> AsyncIterator[Transport]:
     opened = Transport()
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture
+async def client(fake: FakeTeacher) -> AsyncIterator[TeacherClient]:
+    async with TeacherClient(
+        [fake.url], fake.model, capabilities=ABLE, cap=CAP, deadline=10
+    ) as opened:
+        yield opened
