@@ -1,0 +1,120 @@
+"""The statements that run all the time find their index."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus import dedup, store
+from app.corpus.candidate import Candidate, Place
+from app.db import Database
+
+CORPORA = 400
+ROWS = 50
+JOB = UUID(int=7)
+
+
+@pytest.fixture
+async def corpus_id(database: Database) -> UUID:
+    """One of many corpora, so that only its own index leads to its rows at once."""
+    async with database.unit_of_work() as session:
+        await session.execute(
+            text("""
+                INSERT INTO corpus (namespace, name)
+                SELECT 'default', 'c' || n FROM generate_series(1, :corpora) AS n
+            """),
+            {"corpora": CORPORA},
+        )
+        for table, columns, values in (
+            ("record", "digest, fields", "sha256(CAST(CAST(n AS text) AS bytea)), '{}'"),
+            ("reject", "reason, revision", "'parse.json.r' || n % 7, 1"),
+        ):
+            await session.execute(
+                text(f"""
+                    INSERT INTO {table} (corpus_id, job_id, item, sample, {columns})
+                    SELECT id, CAST(lpad(to_hex(row_number() OVER () % 400), 32, '0') AS uuid),
+                        n * 1000 + row_number() OVER (), 0, {values}
+                    FROM corpus, generate_series(1, :rows) AS n
+                    ORDER BY md5(CAST(n AS text))
+                """),
+                {"rows": ROWS},
+            )
+        await session.execute(text("ANALYZE record, reject"))
+        found: UUID | None = await session.scalar(text("SELECT id FROM corpus WHERE name = 'c9'"))
+    assert found is not None
+    return found
+
+
+Deed = Callable[[AsyncSession, UUID], Awaitable[Any]]
+
+PAGE: dict[str, Any] = {"after": None, "limit": 51}
+DEEDS: dict[str, tuple[Deed, str]] = {
+    "records of a corpus": (
+        lambda session, corpus: store.records(session, corpus_id=corpus, **PAGE),
+        "ix_record_corpus_id",
+    ),
+    "records of a job": (
+        lambda session, _: store.records(session, job_id=JOB, **PAGE),
+        "ix_record_job_id",
+    ),
+    "rejects of a corpus": (
+        lambda session, corpus: store.rejects(session, corpus_id=corpus, reason=None, **PAGE),
+        "ix_reject_corpus_id",
+    ),
+    "rejects of a job for a reason": (
+        lambda session, _: store.rejects(session, job_id=JOB, reason="parse.json.r3", **PAGE),
+        "ix_reject_job_id",
+    ),
+    "what is known": (
+        lambda session, corpus: dedup.known(session, corpus, [b"a" * 16, b"b" * 16]),
+        "uq_record_corpus_id",
+    ),
+    "a raw reply": (
+        lambda session, _: store.reply_at(session, Place(JOB, 1, 0)),
+        "pk_completion",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEEDS)
+async def test_a_hot_statement_uses_its_index(
+    database: Database, corpus_id: UUID, name: str
+) -> None:
+    deed, index = DEEDS[name]
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    async with database.unit_of_work() as session:
+        await deed(session, corpus_id)
+        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        statement, parameters = seen[-1]
+        connection = await session.connection()
+        plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        lines = "\n".join(row[0] for row in plan)
+    assert index in lines, lines
+    assert "Seq Scan" not in lines
+
+
+async def test_of_racing_batches_with_the_same_texts_one_wins_each(
+    database: Database, corpus_id: UUID
+) -> None:
+    def batch(job: int, order: int) -> list[Candidate]:
+        made = [
+            Candidate(Place(UUID(int=job), n, 0), {"n": n}, n.to_bytes(16, "big"))
+            for n in range(200)
+        ]
+        return made[::order]
+
+    async def add(job: int, order: int) -> int:
+        async with database.unit_of_work() as session:
+            return len(await dedup.add(session, corpus_id, batch(job, order)))
+
+    lost = await asyncio.gather(*(add(job, (-1) ** job) for job in range(2, 8)))
+    assert sum(lost) == 5 * 200
