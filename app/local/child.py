@@ -26,13 +26,14 @@ class ChildEnded(Exception):
     """A process ended that should not have; the message holds the last lines of its log."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
     grace: float
     """Seconds between asking it to stop and making it."""
+    asked: bool = False
 
     @property
     def pid(self) -> int:
@@ -48,10 +49,15 @@ class Child:
             how = f"{self.name} ended with {self.process.returncode}"
             raise ChildEnded(f"{how}; the end of {self.log}:\n{tail(self.log)}")
 
+    def ask_to_stop(self) -> None:
+        """Once: servers take a second signal for impatience."""
+        if not self.ended and not self.asked:
+            self.asked = True
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ask, wait, then kill; whatever it started ends with it."""
-        if not self.ended:
-            self.process.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(self.grace)
         for survivor in session(self.pid):

@@ -56,6 +56,11 @@ class Postgres:
         if self.ended:
             raise PostgresFailed(f"the embedded Postgres ended:\n{tail(self.log)}")
 
+    def ask_to_stop(self) -> None:
+        """Let whoever is connected go first: SIGTERM waits for them."""
+        if not self.ended:
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Roll open transactions back, write a checkpoint, end. Harmless when already ended."""
         for signum, seconds in ((signal.SIGINT, 60), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):

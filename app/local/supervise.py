@@ -27,6 +27,7 @@ class Service(Protocol):
     @property
     def ended(self) -> bool: ...
     def check(self) -> None: ...
+    def ask_to_stop(self) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -92,12 +93,17 @@ class Supervisor:
                 Event().wait(LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Stop everything, last started first; being told again changes nothing."""
+        """Stop everything, last started first; being told again changes nothing.
+
+        The last one (a worker) ends before the others hear of it; they then end side by side.
+        """
         with suppress(KeyboardInterrupt), self._interrupts.held():
             while self._kept:
                 kept = self._kept.pop()
                 kept.service.stop()
                 self._roster.remove(kept.service.pid)
+                for other in self._kept:
+                    other.service.ask_to_stop()
 
     def _look(self) -> None:
         for kept in self._kept:
