@@ -25,6 +25,15 @@ from tests.real_teacher import pytest_collection_modifyitems, real_teacher
 __all__ = ["pytest_collection_modifyitems", "real_teacher"]
 
 TEMPLATE = "limbeck_template"
+FORGETFUL = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    # It would be in the way of removing a database, and is a superuser's to stop.
+    "autovacuum": "off",
+}
+"""For databases that live as long as a test: a copy takes 30 ms instead of 230. The tests that
+kill a server have one of their own, which forgets nothing."""
 
 # A busy machine is slow to generate and to run examples; that is no finding.
 hypothesis_settings.register_profile(
@@ -37,7 +46,8 @@ hypothesis_settings.load_profile("limbeck")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Postgres that holds a migrated template database."""
     given = os.environ.get("LIMBECK_TEST_DATABASE_URL")
-    running = None if given else postgres.start(tmp_path_factory.mktemp("pg") / "data")
+    folder = tmp_path_factory.mktemp("pg") / "data"
+    running = None if given else postgres.start(folder, settings=FORGETFUL)
     url = given or (running.url if running else "")
     try:
         _recreate(url, TEMPLATE)
@@ -55,7 +65,8 @@ def _named(url: str, name: str) -> str:
 def _recreate(url: str, name: str, template: str = "template0") -> None:
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        copied = f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
+        admin.execute(copied.encode())
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from app import migrate
@@ -44,6 +45,12 @@ def slow_fake() -> Any:
 
 def some_done(service: Service, job_id: str, least: int) -> bool:
     return bool(service.job(job_id)["ledger"]["accepted"] >= least)
+
+
+def workers_ready(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM procrastinate_workers").fetchone()
+    return row[0] if row else 0
 
 
 def test_kill_9_of_a_worker_in_the_middle_of_a_job(
@@ -96,6 +103,7 @@ def test_kill_9_of_postgres_in_the_middle_of_a_job(tmp_path: Path, slow_fake: Fa
         service.serve()
         service.prepare(slow_fake, TEMPLATE, max_in_flight=IN_FLIGHT)
         workers = [service.worker(), service.worker()]
+        eventually(lambda: workers_ready(url) == len(workers))
         job_id = service.post("/v1/jobs", spec())["id"]
         eventually(lambda: some_done(service, job_id, 30))
         os.kill(running.pid, signal.SIGKILL)
