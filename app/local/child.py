@@ -26,6 +26,12 @@ class ChildEnded(Exception):
     """A process ended that should not have; the message holds the last lines of its log."""
 
 
+def keep_last(log: Path) -> None:
+    """What the process before said stays readable beside the log of this one."""
+    with suppress(FileNotFoundError):
+        log.replace(log.with_name(f"{log.name}.last"))
+
+
 @dataclass(slots=True)
 class Child:
     name: str
@@ -76,6 +82,7 @@ def start(
 ) -> Child:
     """Start `argv` with exactly this environment; it inherits none of our open files."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keep_last(log)
     with log.open("wb") as output:
         process = subprocess.Popen(
             account.command("self", argv),

@@ -45,6 +45,15 @@ def pip(
         raise InstallFailed("\n".join(last) or f"pip ended with {process.returncode}")
 
 
+def with_pip(*pythons: Path) -> Path:
+    """The first of these that has pip: an environment made by another tool may lack it."""
+    for python in pythons:
+        asked = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
+        if asked.returncode == 0:
+            return python
+    raise InstallFailed(f"no pip in {' or '.join(map(str, pythons))}: python -m ensurepip adds it")
+
+
 def make_venv(folder: Path) -> Path:
     """A fresh virtual environment with pip; answers its python."""
     made = subprocess.run(

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from app.local import account, cluster, ports
-from app.local.child import tail
+from app.local.child import keep_last, tail
 from app.local.cluster import PostgresFailed
 from app.local.lock import Held, Lock
 
@@ -141,6 +141,7 @@ def _spawn(
     argv: list[str | Path] = [cluster.BIN / "postgres", "-D", directory / "data", "-p", str(port)]
     for name, value in settings.items():
         argv += ["-c", f"{name}={value}"]
+    keep_last(_log(directory))
     with _log(directory).open("wb") as log:
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop it in order.
         return subprocess.Popen(

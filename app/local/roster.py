@@ -30,7 +30,7 @@ class Roster:
         """End every process of the list that lives, with all it started; answers how many did."""
         strays: list[psutil.Process] = []
         for number, born in self._read().items():
-            strays += [process for process in session(int(number)) if process.create_time() >= born]
+            strays += _left_of(int(number), born)
         _end(strays)
         self._write({})
         return len(strays)
@@ -47,6 +47,18 @@ class Roster:
         fresh = self._path.with_suffix(".new")
         fresh.write_text(json.dumps(entries))
         fresh.replace(self._path)
+
+
+def _left_of(pid: int, born: float) -> list[psutil.Process]:
+    """The process itself and its session, or the session that outlived it; never a stranger's."""
+    if born < psutil.boot_time():
+        return []
+    try:
+        is_ours = psutil.Process(pid).create_time() == born
+    except psutil.NoSuchProcess:
+        # While anybody is left in its session, the system gives the number to nobody else.
+        is_ours = True
+    return session(pid) if is_ours else []
 
 
 def _end(processes: list[psutil.Process]) -> None:

@@ -61,7 +61,7 @@ def install(
                 home / "light", LIGHT_LOCKS, steps, "Installing xllamacpp (104 MB, once)"
             )
             return Installed(
-                Kind.LIGHT, python, str(weights.gguf(home, steps, python)), weights.NAME
+                Kind.LIGHT, python, str(weights.gguf(home, python, steps)), weights.NAME
             )
         if choice.kind is Kind.GPU:
             assert machine.vllm_python is not None

