@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +50,15 @@ def teacher_home() -> Path:
 @pytest.fixture(scope="session")
 def real_teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTeacher]:
     """vLLM with a small model, or what this machine can run instead."""
+    told = Settings().teacher_kind
+    with running(tmp_path_factory.mktemp("teacher"), Kind(told) if told else None) as found:
+        yield found
+
+
+@contextmanager
+def running(folder: Path, only: Kind | None) -> Iterator[RealTeacher]:
+    """A teacher, installed if need be, that answers; stopped at the end."""
     settings = Settings()
-    folder = tmp_path_factory.mktemp("teacher")
     steps = Steps(Console(stderr=True))
     supervisor = Supervisor(Roster(folder / "processes.json"), Interrupts(), steps)
     installed = teacher_install.install(
@@ -58,7 +66,7 @@ def real_teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTeach
         kind.look(settings.teacher_python, os.environ),
         steps,
         torch_index=settings.torch_index,
-        only=Kind(settings.teacher_kind) if settings.teacher_kind else None,
+        only=only,
     )
     served = Served(installed, ports.free())
     log = folder / "teacher.log"
