@@ -27,9 +27,8 @@ _WORDS = ("zephyrine", "quixotry")
 """No model says these unless it is held to them."""
 _CHAT = "/v1/chat/completions"
 _TINY, _SHORT, _THINKING = 2, 96, 1024
-"""Tokens. A grammar that lets a model put blanks between all words takes four times as many as one
-that does not."""
-"""Tokens of a reply that only has to be one, of one that says a word, and of a thought before."""
+"""Tokens of a reply that only has to be one, of one that says a word (held to a grammar that lets it
+put blanks everywhere, it takes four times as many), and of a thought before."""
 
 Found = dict[str, Any]
 

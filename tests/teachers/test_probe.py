@@ -42,7 +42,7 @@ async def test_a_random_seed_is_never_sent(fake: FakeTeacher, transport: Transpo
     await probe(transport, [fake.url], None)
     assert len(fake.record.probed) > 6
     assert not any({"seed", "random_seed"} & body.keys() for body in fake.record.probed)
-    assert all(body["max_tokens"] <= 24 for body in fake.record.probed)
+    assert all(body["max_tokens"] <= 96 for body in fake.record.probed)
 
 
 async def test_a_teacher_that_is_not_there_is_down(fake: FakeTeacher, transport: Transport) -> None:
