@@ -27,8 +27,8 @@ _WORDS = ("zephyrine", "quixotry")
 """No model says these unless it is held to them."""
 _CHAT = "/v1/chat/completions"
 _TINY, _SHORT, _THINKING = 2, 96, 1024
-"""Tokens of a reply that only has to be one, of one that says a word (held to a grammar that lets it
-put blanks everywhere, it takes four times as many), and of a thought before."""
+"""Tokens of a reply that only has to be one, of one that says a word (held to a grammar that lets
+it put blanks everywhere, it takes four times as many), and of a thought before."""
 
 Found = dict[str, Any]
 
