@@ -24,7 +24,7 @@ from tests.real_teacher import pytest_collection_modifyitems, real_teacher
 
 __all__ = ["pytest_collection_modifyitems", "real_teacher"]
 
-TEMPLATE = "limbeck_template"
+TEMPLATE = f"limbeck_template_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 FORGETFUL = {
     "fsync": "off",
     "full_page_writes": "off",
