@@ -1,6 +1,8 @@
 # `make demo` shows everything; `make test` runs every test. Both install what they need.
 
 SHELL := bash
+# Modules are installed uncompiled: the first run compiles those it needs, the next ones find them.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin

@@ -60,11 +60,14 @@ class Served:
 def launch(served: Served, *, log: Path, environment: Mapping[str, str]) -> Child:
     """Start the server; `environment` is what its process would have anyway."""
     cores = _cores()
+    # Its modules were installed uncompiled. What the first start compiles, the next ones find:
+    # for vLLM, most of the time that it takes to be ready.
+    inherited = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return child.start(
         "the teacher",
         command(served, len(cores)),
         log=log,
-        environment={**environment, **settings(served.installed, cores)},
+        environment={**inherited, **settings(served.installed, cores)},
         # After its own drain vLLM takes up to ten seconds more.
         grace=DRAIN_SECONDS + 15,
     )
