@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
+        self.started: list[subprocess.Popen[str]] = []
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("LIMBECK_")},
             "LIMBECK_DATA_DIR": str(folder / "data"),
@@ -22,7 +24,7 @@ class Machine:
         }
 
     def start(self, command: str, **settings: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", command],
             env={**self.environment, **{f"LIMBECK_{k.upper()}": v for k, v in settings.items()}},
             cwd=Path(__file__).parents[2],
@@ -31,6 +33,8 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def run(self, command: str, **settings: str) -> tuple[int, str]:
         """The exit code, and all it said."""
@@ -56,5 +60,9 @@ class Machine:
         return found
 
     def close(self) -> None:
+        """Nothing outlives the test, whatever it found: no process, and no pipe to one."""
         for process in self.living():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        for one in self.started:
+            one.communicate()

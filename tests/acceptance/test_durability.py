@@ -114,7 +114,7 @@ def test_kill_9_of_postgres_in_the_middle_of_a_job(tmp_path: Path, slow_fake: Fa
         assert job["state"] == "finished", (job, service.logs())
         assert job["ledger"]["accepted"] == SAMPLES
         check_books(url, job)
-        assert asked_again(slow_fake) <= 2 * IN_FLIGHT
+        assert asked_again(slow_fake) <= IN_FLIGHT
         assert [worker.poll() for worker in workers] == [None, None]
     finally:
         service.close()
