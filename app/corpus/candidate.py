@@ -1,8 +1,10 @@
 """What the jobs hand to a corpus: replies to keep, candidates to add, rejects to remember."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from app.curation.near import Near, Signed
 from app.curation.verdict import Record, Verdict
 from app.teachers.completion import Completion
 
@@ -34,6 +36,8 @@ class Candidate:
     place: Place
     fields: Record
     digest: bytes
+    signed: Signed | None = None
+    """What near-duplicates are found by, where its corpus minds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,20 @@ class Duplicate:
 
     candidate: Candidate
     winner: UUID
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A corpus, and what is new to it."""
+
+    corpus_id: UUID
+    salt: int
+    near: Near | None
+
+    def signed(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """The candidates as the corpus wants them; quickest for many at once."""
+        if self.near is None or not candidates:
+            return candidates
+        made = self.near.sign([c.fields for c in candidates], self.salt)
+        return [replace(c, signed=one) for c, one in zip(candidates, made, strict=True)]

@@ -1,54 +1,87 @@
-"""What is new to a corpus: the unique digest decides, whatever else commits meanwhile."""
+"""What is new to a corpus, decided in one transaction, whatever else commits meanwhile.
 
+Equal records meet in a unique index of their digests. Near-duplicates have no such index: two
+batches that do not see each other would both put theirs in. So a corpus that minds them lets one
+batch in at a time, by an advisory lock held until the commit. That is right under READ COMMITTED
+only, where what is read after the lock was granted includes all that its last holder wrote.
+"""
+
+from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.candidate import Candidate, Duplicate
+from app.corpus.candidate import Candidate, Duplicate, Place, Target
+from app.corpus.compare import Comparison, Loss, Stored, signed
 from app.corpus.models import StoredRecord
 from app.corpus.store import as_json, place_arrays
+from app.curation.near import BANDS, VERSION, Near
+
+log = structlog.stdlib.get_logger(__name__)
+
+MOST_COMPARED = 50
+"""Stored records that one candidate is compared with, the oldest first."""
+_MOST_FETCHED = 200
+"""Of those that share a band with a candidate: bounds what one batch can make Postgres read."""
+_LOCK_CLASS = 0x4C6D
+"""Keeps our advisory locks apart from other users' of the same database."""
 
 
 async def add(
-    session: AsyncSession, corpus_id: UUID, candidates: Sequence[Candidate]
+    session: AsyncSession, target: Target, candidates: Sequence[Candidate]
 ) -> list[Duplicate]:
     """Insert what is new; answer the losers with their winners.
 
-    The unique index decides, so it holds whatever else commits meanwhile. Rows go in by digest,
-    so that two batches with the same texts wait for each other rather than deadlock.
+    A target that minds near-duplicates wants its candidates signed, and stays locked from here to
+    the commit: do nothing slow after it.
     """
     if not candidates:
         return []
-    rows = await session.execute(
-        _ADD,
-        {
-            **place_arrays([c.place for c in candidates]),
-            "corpus_id": corpus_id,
-            "digests": [c.digest for c in candidates],
-            "fields": [as_json(c.fields) for c in candidates],
-        },
+    if target.near is not None:
+        await lock(session, target.corpus_id)
+    lost = await losses(session, target, candidates)
+    losers = {loss.candidate.place for loss in lost}
+    added = await _insert(
+        session, target.corpus_id, [c for c in candidates if c.place not in losers]
     )
-    added = {(row.item, row.sample) for row in rows}
-    losers = [c for c in candidates if (c.place.item, c.place.sample) not in added]
-    if not losers:
-        return []
-    winners = await known(session, corpus_id, [c.digest for c in losers])
-    return [Duplicate(c, winners[c.digest]) for c in losers]
+    # The index has the last word. Whoever lost there lost to an equal record.
+    late = [c for c in candidates if c.place not in losers and c.place not in added]
+    winners = await known(session, target.corpus_id, [c.digest for c in late]) if late else {}
+    lost += [Loss(c, winners[c.digest]) for c in late]
+    return [
+        Duplicate(
+            loss.candidate,
+            loss.winner if isinstance(loss.winner, UUID) else added[loss.winner],
+            loss.verdict(target.near),
+        )
+        for loss in lost
+    ]
 
 
-_ADD = text("""
-    INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
-    SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb)
-    FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
-        CAST(:digests AS bytea[]), CAST(:fields AS text[])
-    ) AS t (job_id, item, sample, digest, fields)
-    ORDER BY digest, item, sample
-    ON CONFLICT (corpus_id, digest) DO NOTHING
-    RETURNING item, sample
+async def lock(session: AsyncSession, corpus_id: UUID) -> None:
+    """Wait for all others who add to this corpus; they wait for this transaction's end."""
+    key = int.from_bytes(corpus_id.bytes[-4:], "big", signed=True)
+    level = await session.scalar(_LOCK, {"class": _LOCK_CLASS, "key": key})
+    if level != "read committed":
+        raise AssertionError(f"under {level} the lock would be granted on an old snapshot")
+
+
+_LOCK = text("""
+    SELECT current_setting('transaction_isolation')
+    FROM pg_advisory_xact_lock(CAST(:class AS int4), CAST(:key AS int4))
 """)
+
+
+async def losses(
+    session: AsyncSession, target: Target, candidates: Sequence[Candidate]
+) -> list[Loss]:
+    """Which candidates a stored record, or an earlier one of themselves, has said before."""
+    equal = await known(session, target.corpus_id, [c.digest for c in candidates])
+    found = await _found(session, candidates, target.near) if target.near else {}
+    return Comparison(target.near, equal, found).losses(candidates)
 
 
 async def known(
@@ -61,3 +94,103 @@ async def known(
         )
     )
     return {row.digest: row.id for row in rows}
+
+
+async def _found(
+    session: AsyncSession, candidates: Sequence[Candidate], near: Near
+) -> dict[int, list[Stored]]:
+    """By the number of a candidate, the stored records that share a band with it, oldest first."""
+    await session.execute(_BY_INDEX)
+    numbers = [number for number, c in enumerate(candidates) if signed(c).bands]
+    keys = [key for number in numbers for key in signed(candidates[number]).bands]
+    rows = await session.execute(
+        _SHARING, {"keys": keys, "size": BANDS, "most": _MOST_FETCHED, "enough": len(numbers)}
+    )
+    shared: defaultdict[int, list[UUID]] = defaultdict(list)
+    for row in rows:
+        shared[numbers[row.number - 1]].append(row.record_id)
+    if not shared:
+        return {}
+    capped = sum(len(ids) > MOST_COMPARED for ids in shared.values())
+    if capped:
+        log.info("more alike than are compared", candidates=capped, most=MOST_COMPARED)
+    compared = {number: sorted(ids)[:MOST_COMPARED] for number, ids in shared.items()}
+    texts = await _texts(session, {one for ids in compared.values() for one in ids}, near)
+    return {number: [texts[one] for one in ids] for number, ids in compared.items()}
+
+
+# The planner takes every `&&` for one row in a hundred, and would rather read the whole table.
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
+
+# Bands are salted by corpus and version, so that no other condition is needed.
+_SHARING = text("""
+    SELECT number, record_id
+    FROM generate_series(1, CAST(:enough AS int)) AS number,
+        LATERAL (
+            SELECT record_id FROM signature
+            WHERE bands && (CAST(:keys AS int8[]))[(number - 1) * :size + 1 : number * :size]
+            LIMIT :most
+        ) AS sharing
+""")
+
+
+async def _texts(session: AsyncSession, ids: set[UUID], near: Near) -> dict[UUID, Stored]:
+    rows = await session.execute(
+        select(StoredRecord.id, StoredRecord.fields).where(StoredRecord.id.in_(ids))
+    )
+    return {row.id: Stored(row.id, near.text(row.fields), near.context(row.fields)) for row in rows}
+
+
+async def _insert(
+    session: AsyncSession, corpus_id: UUID, candidates: Sequence[Candidate]
+) -> dict[Place, UUID]:
+    """The ids of those that no equal record kept out. Rows go in by digest, so that two batches
+    with the same texts wait for each other rather than deadlock.
+    """
+    if not candidates:
+        return {}
+    bands = [() if c.signed is None else c.signed.bands for c in candidates]
+    rows = await session.execute(
+        _INSERT,
+        {
+            **place_arrays([c.place for c in candidates]),
+            "corpus_id": corpus_id,
+            "digests": [c.digest for c in candidates],
+            "fields": [as_json(c.fields) for c in candidates],
+            # One array for all, cut up by Postgres: arrays of arrays would be torn apart.
+            "ends": _ends(bands),
+            "keys": [key for each in bands for key in each],
+            "version": VERSION,
+        },
+    )
+    return {Place(row.job_id, row.item, row.sample): row.id for row in rows}
+
+
+def _ends(bands: Sequence[Sequence[int]]) -> list[int]:
+    ends, end = [], 0
+    for each in bands:
+        end += len(each)
+        ends.append(end)
+    return ends
+
+
+_INSERT = text("""
+    WITH given AS (
+        SELECT *, coalesce(lag(until) OVER (ORDER BY number), 0) + 1 AS since
+        FROM unnest(
+            CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+            CAST(:digests AS bytea[]), CAST(:fields AS text[]), CAST(:ends AS int4[])
+        ) WITH ORDINALITY AS t (job_id, item, sample, digest, fields, until, number)
+    ), added AS (
+        INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
+        SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb)
+        FROM given ORDER BY digest, item, sample
+        ON CONFLICT (corpus_id, digest) DO NOTHING
+        RETURNING id, job_id, item, sample
+    ), signed AS (
+        INSERT INTO signature (record_id, version, bands)
+        SELECT added.id, :version, (CAST(:keys AS int8[]))[since : until]
+        FROM added JOIN given USING (job_id, item, sample) WHERE since <= until
+    )
+    SELECT * FROM added
+""")

@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,8 +28,10 @@ class Corpus(Base, kw_only=True):
     name: Mapped[str]
     columns: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """JSON type by field; set by the first job, and every later job must agree."""
-    dedup_on: Mapped[list[str] | None] = mapped_column(default=None)
-    """The fields by which records must differ; null is all of them."""
+    dedup: Mapped[dict[str, Any]]
+    """What makes two records the same: as it was said, written out by the first job."""
+    salt: Mapped[int]
+    """Mixed into the bands of its records, which thereby meet no other corpus's."""
     created_at: Mapped[datetime] = now()
 
 
@@ -71,6 +81,25 @@ class StoredRecord(Base, kw_only=True):
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     fields: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = now()
+
+
+class Signature(Base, kw_only=True):
+    """Where a record's near-duplicates find it. Apart from `record`, whose updates would write
+    twenty index entries each.
+    """
+
+    __tablename__ = "signature"
+    __table_args__ = (
+        # A pending list would be read through by every lookup: 120 times slower at 10,000 rows.
+        Index(None, "bands", postgresql_using="gin", postgresql_with={"fastupdate": False}),
+    )
+
+    record_id: Mapped[UUID] = mapped_column(
+        ForeignKey("record.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(SmallInteger)
+    """Of the bands: `curation.near.VERSION`."""
+    bands: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class StoredReject(Base, kw_only=True):

@@ -8,6 +8,7 @@ from app.auth.dependency import CallerDep
 from app.corpus import store
 from app.corpus.models import Corpus
 from app.corpus.schemas import CorpusView, NewCorpus, RecordView, RejectView
+from app.curation.novelty import DedupSpec
 from app.errors import Conflict
 from app.names import Name, Ref
 from app.web.paging import Page, PageDep, page_of
@@ -32,15 +33,14 @@ async def create_corpus(
     """Make an empty corpus. A job makes the one it names by itself; this is for one whose policy
     should be said first. Making the same one again answers 200.
     """
-    wanted = None if body.dedup.on is None else list(body.dedup.on)
-    corpus, new = await store.get_or_create(session, Ref(body.namespace, body.name), wanted)
+    corpus, new = await store.get_or_create(session, Ref(body.namespace, body.name), body.dedup)
     if not new:
         response.status_code = 200
-        if corpus.dedup_on != wanted:
+        if not body.dedup.agrees(DedupSpec.model_validate(corpus.dedup)):
             raise Conflict(
                 "corpus.exists",
                 f"corpus {body.namespace}/{body.name} exists with another dedup policy",
-                hint=f"Its records differ by {corpus.dedup_on or 'all fields'}.",
+                hint=f"Its own is {corpus.dedup}.",
             )
     return CorpusView.of(corpus)
 

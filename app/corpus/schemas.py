@@ -7,20 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.curation.novelty import DedupSpec
 from app.curation.text import for_display
 from app.names import DEFAULT_NAMESPACE, Name
 
-_EXAMPLE = {"namespace": "support", "name": "faq", "dedup": {"on": ["question"]}}
-
-
-class DedupSpec(BaseModel, frozen=True, extra="forbid"):
-    """What makes two records the same."""
-
-    on: tuple[str, ...] | None = Field(
-        default=None, min_length=1, max_length=32, examples=[["question"]]
-    )
-    """The fields by which records must differ; all of them if it is not said. Case and spacing
-    never make a difference."""
+_EXAMPLE = {"namespace": "support", "name": "faq", "dedup": {"on": ["question"], "near": 0.8}}
 
 
 class NewCorpus(BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}):
@@ -35,6 +26,7 @@ class CorpusView(BaseModel):
     columns: dict[str, str] | None
     """JSON type by field of its records; null until the first job."""
     dedup: DedupSpec
+    """Written out by the first job."""
     records: int | None = None
     """Counted for a single corpus only, not in lists."""
     rejects: int | None = None
@@ -47,7 +39,7 @@ class CorpusView(BaseModel):
             namespace=corpus.namespace,
             name=corpus.name,
             columns=corpus.columns,
-            dedup=DedupSpec(on=None if corpus.dedup_on is None else tuple(corpus.dedup_on)),
+            dedup=DedupSpec.model_validate(corpus.dedup),
             records=records,
             rejects=rejects,
             created_at=corpus.created_at,

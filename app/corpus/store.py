@@ -1,6 +1,7 @@
 """SQL of the corpus: replies, rejects and what is read, always many rows to a statement."""
 
 import json
+import secrets
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,10 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.candidate import Place, Rejected, Reply
+from app.corpus.candidate import Place, Rejected, Reply, Target
 from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.curation.near import Near
+from app.curation.novelty import DedupSpec
 from app.curation.verdict import Verdict
 from app.errors import NotFound
 from app.names import Ref
@@ -35,16 +38,15 @@ async def find(session: AsyncSession, ref: Ref) -> Corpus | None:
     )
 
 
-async def get_or_create(
-    session: AsyncSession, ref: Ref, dedup_on: Sequence[str] | None
-) -> tuple[Corpus, bool]:
+async def get_or_create(session: AsyncSession, ref: Ref, dedup: DedupSpec) -> tuple[Corpus, bool]:
     """The corpus of that name, and whether this call made it. Two racing calls make one."""
     made = (
         insert(Corpus)
         .values(
             namespace=ref.namespace,
             name=ref.name,
-            dedup_on=None if dedup_on is None else list(dedup_on),
+            dedup=dedup.model_dump(mode="json"),
+            salt=secrets.randbits(63),
         )
         .on_conflict_do_nothing()
         .returning(Corpus.id)
@@ -53,16 +55,26 @@ async def get_or_create(
     return await get(session, ref), new is not None
 
 
-async def settle_columns(session: AsyncSession, corpus_id: UUID, columns: dict[str, str]) -> bool:
-    """Give a corpus its columns, or check them: false where it has others."""
+async def settle(
+    session: AsyncSession, corpus_id: UUID, columns: dict[str, str], dedup: DedupSpec
+) -> bool:
+    """Give a corpus its columns and its whole dedup policy, or check them: false where it has
+    others.
+    """
+    policy = dedup.model_dump(mode="json")
     await session.execute(
         update(Corpus)
         .where(Corpus.id == corpus_id, Corpus.columns.is_(None))
-        .values(columns=columns)
+        .values(columns=columns, dedup=policy)
     )
-    return bool(
-        await session.scalar(select(Corpus.columns == columns).where(Corpus.id == corpus_id))
-    )
+    agrees = select(Corpus.columns == columns, Corpus.dedup == policy).where(Corpus.id == corpus_id)
+    return all((await session.execute(agrees)).one())
+
+
+async def target(session: AsyncSession, corpus_id: UUID, near: Near | None) -> Target:
+    """The corpus as candidates meet it."""
+    salt = await session.scalar(select(Corpus.salt).where(Corpus.id == corpus_id))
+    return Target(corpus_id, salt or 0, near)
 
 
 async def page(

@@ -141,7 +141,7 @@ class _Keeper:
         replies = [reply for each, _ in group for reply in each]
         stored = await transaction(
             self.tools.database,
-            lambda session: settle.keep(session, self.claim, self.job.corpus_id, replies),
+            lambda session: settle.keep(session, self.claim, self.job.target.corpus_id, replies),
         )
         for _, safe in group:
             if not safe.done():

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.curation.chain import Chain
+from app.curation.near import Near
 from app.errors import Invalid
 from app.jobs.schemas import FewShotSpec, JobSpec
 from app.prompts import store as prompts
@@ -46,6 +47,8 @@ class Blueprint:
     seed_version_id: UUID | None
     sampling: Sampling
     chain: Chain
+    near: Near | None
+    """What makes two records near-duplicates, where any can be."""
 
     async def rows(
         self, session: AsyncSession, items: Sequence[int]
@@ -127,4 +130,5 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             template.response,
             spec.dedup.on if spec.dedup else None,
         ),
+        near=spec.dedup.rule if spec.dedup else None,
     )

@@ -109,22 +109,27 @@ async def _settle(
     claim: Claim, job: Loaded, tools: Tools, replies: Sequence[Reply], failed: Sequence[Failed]
 ) -> bool:
     """Curate, then write what became of the batch; answers whether the job wants more."""
-    outcomes = [*(_curated(job, reply) for reply in replies), *failed]
+    outcomes = [*_curated(job, replies), *failed]
 
     async def write(session: AsyncSession) -> bool:
-        await settle.settle(session, claim, job.corpus_id, outcomes, replies)
+        await settle.settle(session, claim, job.target, outcomes, replies)
         return await store.wants_more(session, claim.job_id)
 
     return await transaction(tools.database, write)
 
 
-def _curated(job: Loaded, reply: Reply) -> Outcome:
-    curated = job.chain.curate(reply.completion, reply.inputs)
-    if curated.verdict is not None:
-        return Rejected(reply.place, curated.verdict, curated.record)
-    if curated.record is None or curated.digest is None:
-        raise AssertionError("a sample without a verdict has a record and a digest")
-    return Candidate(reply.place, curated.record, curated.digest)
+def _curated(job: Loaded, replies: Sequence[Reply]) -> list[Outcome]:
+    candidates: list[Candidate] = []
+    rejected: list[Rejected] = []
+    for reply in replies:
+        curated = job.chain.curate(reply.completion, reply.inputs)
+        if curated.verdict is not None:
+            rejected.append(Rejected(reply.place, curated.verdict, curated.record))
+        elif curated.record is not None and curated.digest is not None:
+            candidates.append(Candidate(reply.place, curated.record, curated.digest))
+        else:
+            raise AssertionError("a sample without a verdict has a record and a digest")
+    return [*rejected, *job.target.signed(candidates)]
 
 
 async def _close(claim: Claim, tools: Tools) -> None:

@@ -4,7 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.corpus.candidate import Place, Reply
+from app.corpus import store as corpora
+from app.corpus.candidate import Place, Reply, Target
 from app.curation.chain import Chain
 from app.curation.text import for_display
 from app.db import Database
@@ -28,7 +29,7 @@ class Loaded:
     """A job on one worker."""
 
     job_id: UUID
-    corpus_id: UUID
+    target: Target
     teacher: Teacher
     samples_per_item: int
     blueprint: Blueprint
@@ -104,7 +105,9 @@ class Tools:
     clients: Clients
     deadline: float
     """Seconds that one call to a teacher may take in all."""
-    _blueprints: OrderedDict[UUID, tuple[UUID, int, Blueprint]] = field(default_factory=OrderedDict)
+    _blueprints: OrderedDict[UUID, tuple[Target, int, Blueprint]] = field(
+        default_factory=OrderedDict
+    )
 
     async def load(self, job_id: UUID) -> Loaded:
         """The job, its blueprint remembered from earlier chunks: a job's document never changes."""
@@ -112,13 +115,11 @@ class Tools:
             job = await store.get(session, job_id)
             if job_id not in self._blueprints:
                 spec = JobSpec.model_validate(job.document)
-                self._blueprints[job_id] = (
-                    job.corpus_id,
-                    job.samples_per_item,
-                    await read_blueprint(session, spec),
-                )
+                blueprint = await read_blueprint(session, spec)
+                target = await corpora.target(session, job.corpus_id, blueprint.near)
+                self._blueprints[job_id] = (target, job.samples_per_item, blueprint)
                 if len(self._blueprints) > _JOBS_REMEMBERED:
                     self._blueprints.popitem(last=False)
             teacher = await teachers.by_id(session, job.teacher_id)
-        corpus_id, samples, blueprint = self._blueprints[job_id]
-        return Loaded(job_id, corpus_id, teacher, samples, blueprint)
+        target, samples, blueprint = self._blueprints[job_id]
+        return Loaded(job_id, target, teacher, samples, blueprint)

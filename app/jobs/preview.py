@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.corpus import dedup
 from app.corpus import store as corpora
+from app.corpus.candidate import Candidate, Place, Target
 from app.curation.chain import Chain, Curated
 from app.curation.text import for_display
 from app.curation.verdict import Verdict
@@ -90,6 +91,8 @@ async def preview(
         blueprint = await read_blueprint(session, resolved.spec)
         wanted = await blueprint.rows(session, range(rows))
         corpus = await corpora.find(session, spec.corpus)
+        nowhere = UUID(int=0)
+        target = await corpora.target(session, corpus.id if corpus else nowhere, blueprint.near)
     questions = await blueprint.questions(pool, wanted, 0)
     asker = Asker(
         client=clients.of(resolved.teacher),
@@ -116,7 +119,7 @@ async def preview(
         _row(blueprint.chain, question, result)
         for question, result in zip(questions, results, strict=True)
     ]
-    views = await _mark_duplicates(database, corpus.id if corpus else None, shown)
+    views = await _mark_duplicates(database, target, shown)
     return PreviewView(document=resolved.document, digest=resolved.digest, rows=views)
 
 
@@ -158,21 +161,24 @@ def _sample(completion: Completion, curated: Curated) -> PreviewSample:
 
 
 async def _mark_duplicates(
-    database: Database, corpus_id: UUID | None, shown: Sequence[tuple[PreviewRow, list[Curated]]]
+    database: Database, target: Target, shown: Sequence[tuple[PreviewRow, list[Curated]]]
 ) -> list[PreviewRow]:
     """Say of what would be accepted whether the corpus, or an earlier row here, has it already."""
-    digests = [c.digest for _, curated in shown for c in curated if c.digest is not None]
-    seen: set[bytes] = set()
-    if corpus_id is not None and digests:
-        async with database.unit_of_work() as session:
-            seen |= (await dedup.known(session, corpus_id, digests)).keys()
-    for row, curated in shown:
-        for sample, one in zip(row.samples, curated, strict=True):
-            if one.digest is None:
-                continue
-            if one.digest in seen:
-                sample.verdict = VerdictView.of(
-                    Verdict("dedup.exact", detail="a record of the corpus or of this preview")
-                )
-            seen.add(one.digest)
+    samples = {
+        Place(target.corpus_id, row.item, number): (sample, one)
+        for row, curated in shown
+        for number, (sample, one) in enumerate(zip(row.samples, curated, strict=True))
+    }
+    candidates = target.signed(
+        [
+            Candidate(place, one.record, one.digest)
+            for place, (_, one) in samples.items()
+            if one.record is not None and one.digest is not None
+        ]
+    )
+    async with database.unit_of_work() as session:
+        lost = await dedup.losses(session, target, candidates)
+    for loss in lost:
+        sample, _ = samples[loss.candidate.place]
+        sample.verdict = VerdictView.of(loss.verdict(target.near))
     return [row for row, _ in shown]

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
 from app.corpus.models import Corpus
-from app.corpus.schemas import DedupSpec
+from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
 from app.jobs.publication import check_publication
@@ -42,6 +42,7 @@ class Resolved:
     few_shot_version_id: UUID | None
     seed_version_id: UUID | None
     columns: dict[str, str]
+    dedup: DedupSpec
     num_records: int
     max_candidates: int
 
@@ -107,6 +108,7 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         few_shot_version_id=few_shot_id,
         seed_version_id=seed_id,
         columns=columns,
+        dedup=dedup,
         num_records=num_records,
         max_candidates=candidates,
     )
@@ -203,18 +205,17 @@ def _beyond(sampling: Sampling, teacher: Teacher) -> Iterator[tuple[str, str, An
 
 
 def _dedup(spec: JobSpec, corpus: Corpus | None, template: Template) -> DedupSpec:
-    """The job's own policy, else the corpus's, else the template's."""
-    if spec.dedup is not None and spec.dedup.on is not None:
-        on: Sequence[str] = spec.dedup.on
-    elif corpus is not None and corpus.dedup_on is not None:
-        on = corpus.dedup_on
-    else:
-        on = template.dedup
-    known = ", ".join(template.fields)
-    for number, name in enumerate(on):
-        if name not in template.fields:
-            raise Invalid.at(f"/dedup/on/{number}", f"should be a field of a record: {known}", name)
-    return DedupSpec(on=tuple(on))
+    """The corpus's policy; what it leaves open is the job's to say, then the template's."""
+    own = DedupSpec() if corpus is None else DedupSpec.model_validate(corpus.dedup)
+    wanted = (spec.dedup or DedupSpec()).over(own)
+    if corpus is not None and not own.agrees(wanted):
+        raise Invalid.at(
+            "/dedup",
+            f"should agree with the dedup policy of {spec.corpus}, which is {corpus.dedup}",
+            wanted.model_dump(mode="json", exclude_none=True),
+            hint="A corpus has one policy for all of its records; give another corpus.",
+        )
+    return wanted.resolved(template.dedup, template.input_names, template.response, "/dedup")
 
 
 def _columns(template: Template) -> dict[str, str]:

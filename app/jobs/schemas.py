@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from app.corpus.schemas import DedupSpec
 from app.curation import funnel
 from app.curation.accept import AcceptSpec
+from app.curation.novelty import DedupSpec
 from app.datasets.spec import PublishSpec
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
@@ -79,8 +79,8 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
     recipe: Annotated[Recipe, recipes, BeforeValidator(_recipe_name)] = Single()
     accept: AcceptSpec = AcceptSpec()
     dedup: DedupSpec | None = None
-    """What makes two records the same; the corpus's own policy if it has one, else the
-    template's."""
+    """What makes two records the same. It settles the policy of a new corpus; for one that has
+    records already it should say nothing else than its policy does."""
     num_records: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[60])
     """The target, in accepted records. If it is not said, every seed row is asked once."""
     limits: Limits = Limits()

@@ -8,8 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import dedup
 from app.corpus import store as corpus
-from app.corpus.candidate import Candidate, Duplicate, Rejected, Reply
-from app.curation.verdict import Verdict
+from app.corpus.candidate import Candidate, Rejected, Reply, Target
 from app.jobs import lease, store
 from app.jobs.lease import Claim, Progress
 from app.jobs.outcome import Failed, Outcome
@@ -31,7 +30,7 @@ async def keep(
 async def settle(
     session: AsyncSession,
     claim: Claim,
-    corpus_id: UUID,
+    target: Target,
     outcomes: Sequence[Outcome],
     replies: Sequence[Reply],
 ) -> None:
@@ -48,10 +47,12 @@ async def settle(
     if not outcomes:
         return
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
-    duplicates = await dedup.add(session, corpus_id, candidates)
-    rejected = [o for o in outcomes if isinstance(o, Rejected)] + [_lost(d) for d in duplicates]
+    duplicates = await dedup.add(session, target, candidates)
+    rejected = [o for o in outcomes if isinstance(o, Rejected)] + [
+        Rejected(d.candidate.place, d.verdict, d.candidate.fields, d.winner) for d in duplicates
+    ]
     failed = [o for o in outcomes if isinstance(o, Failed)]
-    await corpus.reject(session, corpus_id, rejected)
+    await corpus.reject(session, target.corpus_id, rejected)
 
     lost = {d.candidate.place for d in duplicates}
     accepted = [c for c in candidates if c.place not in lost]
@@ -73,14 +74,4 @@ async def settle(
             completion_tokens=sum(r.completion.completion_tokens for r in replies),
             cached_tokens=sum(r.completion.cached_tokens for r in replies),
         ),
-    )
-
-
-def _lost(duplicate: Duplicate) -> Rejected:
-    candidate = duplicate.candidate
-    return Rejected(
-        candidate.place,
-        Verdict("dedup.exact", detail="a record of this corpus says the same"),
-        fields=candidate.fields,
-        duplicate_of=duplicate.winner,
     )

@@ -20,10 +20,9 @@ async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
     """Check, pin and queue. Either all of it happens or nothing."""
     resolved = await resolve(session, spec)
     await _rehearse(session, pool, resolved.spec)
-    on = resolved.spec.dedup.on if resolved.spec.dedup else None
-    corpus, _ = await corpora.get_or_create(session, spec.corpus, on)
-    if not await corpora.settle_columns(session, corpus.id, resolved.columns):
-        # Another job gave it its columns since: say so as if it had been there all along.
+    corpus, _ = await corpora.get_or_create(session, spec.corpus, resolved.dedup)
+    if not await corpora.settle(session, corpus.id, resolved.columns, resolved.dedup):
+        # Another job settled its shape since: say so as if it had been there all along.
         await session.refresh(corpus)
         await resolve(session, spec)
     job = await _queue(session, resolved, corpus)

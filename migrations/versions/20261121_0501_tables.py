@@ -21,8 +21,9 @@ def upgrade() -> None:
             "columns", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column(
-            "dedup_on", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+            "dedup", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
+        sa.Column("salt", sa.BigInteger(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -392,6 +393,24 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("version_id", "position", name=op.f("pk_seed_row")),
+    )
+    op.create_table(
+        "signature",
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("version", sa.SmallInteger(), nullable=False),
+        sa.Column("bands", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["record_id"], ["record.id"], name=op.f("fk_signature_record_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_signature")),
+    )
+    op.create_index(
+        op.f("ix_signature_bands"),
+        "signature",
+        ["bands"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": False},
     )
     op.create_table(
         "dataset_file",

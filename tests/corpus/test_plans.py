@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import dedup, store
-from app.corpus.candidate import Candidate, Place
+from app.corpus.candidate import Candidate, Place, Target
 from app.db import Database
 
 CORPORA = 400
@@ -24,8 +24,8 @@ async def corpus_id(database: Database) -> UUID:
     async with database.unit_of_work() as session:
         await session.execute(
             text("""
-                INSERT INTO corpus (namespace, name)
-                SELECT 'default', 'c' || n FROM generate_series(1, :corpora) AS n
+                INSERT INTO corpus (namespace, name, dedup, salt)
+                SELECT 'default', 'c' || n, '{}', n FROM generate_series(1, :corpora) AS n
             """),
             {"corpora": CORPORA},
         )
@@ -114,7 +114,7 @@ async def test_of_racing_batches_with_the_same_texts_one_wins_each(
 
     async def add(job: int, order: int) -> int:
         async with database.unit_of_work() as session:
-            return len(await dedup.add(session, corpus_id, batch(job, order)))
+            return len(await dedup.add(session, Target(corpus_id, 0, None), batch(job, order)))
 
     lost = await asyncio.gather(*(add(job, (-1) ** job) for job in range(2, 8)))
     assert sum(lost) == 5 * 200
