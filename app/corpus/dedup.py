@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Candidate, Duplicate, Place, Target
 from app.corpus.compare import Comparison, Loss, Stored, signed
-from app.corpus.models import StoredRecord
 from app.corpus.store import as_json, place_arrays
 from app.curation.near import BANDS, VERSION, Near
 
@@ -88,23 +87,25 @@ async def known(
     session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes]
 ) -> dict[bytes, UUID]:
     """Which digests a corpus holds already, and whose they are."""
-    rows = await session.execute(
-        select(StoredRecord.digest, StoredRecord.id).where(
-            StoredRecord.corpus_id == corpus_id, StoredRecord.digest.in_(digests)
-        )
-    )
+    rows = await session.execute(_KNOWN, {"corpus_id": corpus_id, "digests": list(digests)})
     return {row.digest: row.id for row in rows}
+
+
+_KNOWN = text("""
+    SELECT digest, id FROM record
+    WHERE corpus_id = :corpus_id AND digest = ANY(CAST(:digests AS bytea[]))
+""")
 
 
 async def _found(
     session: AsyncSession, candidates: Sequence[Candidate], near: Near
 ) -> dict[int, list[Stored]]:
     """By the number of a candidate, the stored records that share a band with it, oldest first."""
-    await session.execute(_BY_INDEX)
+    await session.execute(BY_INDEX)
     numbers = [number for number, c in enumerate(candidates) if signed(c).bands]
     keys = [key for number in numbers for key in signed(candidates[number]).bands]
     rows = await session.execute(
-        _SHARING, {"keys": keys, "size": BANDS, "most": _MOST_FETCHED, "enough": len(numbers)}
+        SHARING, {"keys": keys, "size": BANDS, "most": _MOST_FETCHED, "enough": len(numbers)}
     )
     shared: defaultdict[int, list[UUID]] = defaultdict(list)
     for row in rows:
@@ -120,10 +121,10 @@ async def _found(
 
 
 # The planner takes every `&&` for one row in a hundred, and would rather read the whole table.
-_BY_INDEX = text("SET LOCAL enable_seqscan = off")
+BY_INDEX = text("SET LOCAL enable_seqscan = off")
 
 # Bands are salted by corpus and version, so that no other condition is needed.
-_SHARING = text("""
+SHARING = text("""
     SELECT number, record_id
     FROM generate_series(1, CAST(:enough AS int)) AS number,
         LATERAL (
@@ -135,10 +136,11 @@ _SHARING = text("""
 
 
 async def _texts(session: AsyncSession, ids: set[UUID], near: Near) -> dict[UUID, Stored]:
-    rows = await session.execute(
-        select(StoredRecord.id, StoredRecord.fields).where(StoredRecord.id.in_(ids))
-    )
+    rows = await session.execute(_TEXTS, {"ids": list(ids)})
     return {row.id: Stored(row.id, near.text(row.fields), near.context(row.fields)) for row in rows}
+
+
+_TEXTS = text("SELECT id, fields FROM record WHERE id = ANY(:ids)")
 
 
 async def _insert(

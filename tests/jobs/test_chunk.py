@@ -44,6 +44,37 @@ async def test_a_job_reaches_its_target_and_says_how(
     assert all(record["fields"]["answer"] for record in page["items"])
 
 
+LONG = "Which three kinds of tea are grown on the southern slopes of the mountains, and why there"
+
+
+async def test_near_duplicates_are_refused_with_their_winner_and_score(
+    ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+) -> None:
+    for end in ("?", "!", "? Say"):
+        fake.says_json({"question": LONG + end, "answer": "Because."})
+    fake.does(Behaviour())
+    job = await run(ready, drain, dedup={"on": ["question"]}, num_records=6)
+    assert job["funnel"]["reasons"] == {"dedup.near": 2}
+    assert job["funnel"]["filtered"] - job["funnel"]["novel"] == 2
+    rejects = (await ready.get(f"/v1/jobs/{job['id']}/rejects")).json()["items"]
+    records = (await ready.get(f"/v1/jobs/{job['id']}/records?limit=200")).json()["items"]
+    (winner,) = (r["id"] for r in records if r["fields"]["question"].startswith(LONG))
+    for reject in rejects:
+        assert reject["duplicate_of"] == winner
+        assert 1 > reject["value"] >= reject["threshold"] == 0.7
+        assert "question" in reject["detail"]
+    off = await run(ready, drain, dedup={"near": False}, corpus="other", num_records=6)
+    assert off["funnel"]["reasons"] == {}
+
+
+async def test_the_same_reply_to_another_row_is_no_duplicate(
+    ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+) -> None:
+    fake.says_json({"question": LONG, "answer": "Because."}, times=3)
+    job = await run(ready, drain, num_records=3)
+    assert job["ledger"]["accepted"] == job["ledger"]["planned"] == 3
+
+
 async def test_duplicates_are_refused_with_their_winner_and_made_up_for(
     ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
 ) -> None:

@@ -8,6 +8,7 @@ from tests.fake_teacher import FakeTeacher
 from tests.jobs.conftest import Drain, spec
 
 GOOD = {"question": "Why?", "answer": "Because."}
+LONG = "Which kinds of tea are grown on the southern slopes of the mountains, and why there?"
 
 
 async def test_a_preview_shows_prompt_reply_record_and_verdict(
@@ -40,12 +41,15 @@ async def test_a_preview_says_what_would_be_refused_and_why(
 async def test_a_preview_knows_what_the_corpus_has(
     ready: httpx.AsyncClient, fake: FakeTeacher, drain: Drain
 ) -> None:
-    fake.says_json(GOOD)
+    fake.says_json({**GOOD, "question": LONG})
     one = spec(num_records=1, dedup={"on": ["question"]})
     await ready.post("/v1/jobs", json=one)
     await drain()
     row = (await ready.post("/v1/previews?rows=1", json=one)).json()["rows"][0]
     assert row["samples"][0]["verdict"]["reason"] == "dedup.exact"
+    fake.says_json({**GOOD, "question": f"{LONG} Say"}, times=2)
+    rows = (await ready.post("/v1/previews?rows=2", json=one)).json()["rows"]
+    assert [row["samples"][0]["verdict"]["reason"] for row in rows] == ["dedup.near", "dedup.near"]
 
 
 async def test_a_preview_of_a_teacher_that_is_gone_says_so(

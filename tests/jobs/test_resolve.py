@@ -90,6 +90,9 @@ async def test_a_later_template_version_changes_the_digest_not_the_running_job(
             "body",
         ),
         ({"dedup": {"on": ["body"]}}, "/dedup/on/0", "question"),
+        ({"dedup": {"near": {"fields": ["body"]}}}, "/dedup/near/fields/0", "question"),
+        ({"dedup": {"near": 0.2}}, "/dedup/near", "0.6"),
+        ({"dedup": {"near": "no"}}, "/dedup/near", ""),
         ({"num_records": 0}, "/num_records", "greater"),
         ({"limits": {"max_candidates": 0}}, "/limits/max_candidates", "greater"),
         ({"priority": 1000}, "/priority", "less"),
@@ -138,3 +141,33 @@ async def test_a_huge_job_is_planned_in_few_rows(
     assert job.json()["ledger"]["planned"] == 1_000_000
     async with database.unit_of_work() as session:
         assert await session.scalar(text("SELECT count(*) FROM chunk")) == 3907
+
+
+async def test_a_corpus_keeps_to_one_dedup_policy(ready: httpx.AsyncClient) -> None:
+    made = await ready.post("/v1/corpora", json={"name": "faq", "dedup": {"near": 0.8}})
+    assert made.status_code == 201
+    refused = await ready.post("/v1/jobs", json=spec(dedup={"near": False}))
+    assert refused.json()["errors"][0]["field"] == "/dedup"
+    first = (await ready.post("/v1/jobs", json=spec(dedup={"on": ["question"]}))).json()
+    policy = {"on": ["question"], "near": {"threshold": 0.8, "fields": ["question"], "same": []}}
+    assert first["document"]["dedup"] == policy
+    assert (await ready.get("/v1/corpora/default/faq")).json()["dedup"] == policy
+    refused = await ready.post("/v1/jobs", json=spec(dedup={"on": ["answer"]}))
+    assert refused.status_code == 422
+    for agreeing in ({}, {"dedup": {"near": 0.8}}, {"dedup": policy}):
+        later = (await ready.post("/v1/jobs", json=spec(**agreeing))).json()
+        assert later["document"]["dedup"] == policy
+    again = await ready.post("/v1/corpora", json={"name": "faq", "dedup": {"near": 0.8}})
+    assert again.status_code == 200
+    other = await ready.post("/v1/corpora", json={"name": "faq", "dedup": {"near": 0.9}})
+    assert (other.status_code, other.json()["code"]) == (409, "corpus.exists")
+
+
+async def test_what_is_no_free_text_is_not_compared(ready: httpx.AsyncClient) -> None:
+    source = TEMPLATE.replace("answer: {type: string, maxLength: 400}", "answer: {enum: [yes, no]}")
+    await ready.post("/v1/templates", json={"name": "label", "source": source})
+    document = (await ready.post("/v1/jobs", json=spec(template="label"))).json()["document"]
+    assert document["dedup"]["near"]["fields"] == ["question"]
+    only = spec(template="label", corpus="labels", dedup={"on": ["topic", "answer"]})
+    document = (await ready.post("/v1/jobs", json=only)).json()["document"]
+    assert document["dedup"]["near"] is False

@@ -1,0 +1,40 @@
+"""One of several workers that bring the same things, a little reworded, at the same moment."""
+
+import asyncio
+from typing import Any
+from unittest.mock import AsyncMock, patch
+from uuid import UUID
+
+from app.corpus import dedup
+from app.corpus.candidate import Candidate, Place, Target
+from app.curation.exact import digest
+from app.db import Database
+from tests.corpus import truth
+
+RACERS = 4
+BATCHES = 6
+CLUSTERS = 32
+
+
+def race(url: str, target: Target, number: int, together: Any, *, locked: bool) -> int:
+    """How many of its candidates were lost."""
+    with patch.object(dedup, "lock", dedup.lock if locked else AsyncMock()):
+        return asyncio.run(_race(url, target, number, together))
+
+
+async def _race(url: str, target: Target, number: int, together: Any) -> int:
+    database = Database(url)
+    docs = [doc for doc in truth.docs() if len(doc) > 200][: BATCHES * CLUSTERS]
+    lost = 0
+    for batch in range(BATCHES):
+        mine = docs[batch * CLUSTERS : (batch + 1) * CLUSTERS]
+        records = [{"text": f"{doc} {number}"} for doc in mine]
+        candidates = [
+            Candidate(Place(UUID(int=number), batch * CLUSTERS + at, 0), record, digest(record))
+            for at, record in enumerate(records)
+        ]
+        await asyncio.to_thread(together.wait, 60)
+        async with database.unit_of_work() as session:
+            lost += len(await dedup.add(session, target, target.signed(candidates)))
+    await database.close()
+    return lost
