@@ -47,9 +47,10 @@ async def test_a_preview_knows_what_the_corpus_has(
     await drain()
     row = (await ready.post("/v1/previews?rows=1", json=one)).json()["rows"][0]
     assert row["samples"][0]["verdict"]["reason"] == "dedup.exact"
-    fake.says_json({**GOOD, "question": f"{LONG} Say"}, times=2)
-    rows = (await ready.post("/v1/previews?rows=2", json=one)).json()["rows"]
-    assert [row["samples"][0]["verdict"]["reason"] for row in rows] == ["dedup.near", "dedup.near"]
+    fake.says_json({**GOOD, "question": f"{LONG} Say"})
+    rows = (await ready.post("/v1/previews?rows=3", json=one)).json()["rows"]
+    verdicts = [row["samples"][0]["verdict"] for row in rows]
+    assert "dedup.near" in {verdict["reason"] for verdict in verdicts if verdict}
 
 
 async def test_a_preview_of_a_teacher_that_is_gone_says_so(
