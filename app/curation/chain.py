@@ -85,7 +85,7 @@ class Chain:
         sample = Sample({**inputs, **reply}, completion, prompt)
         flags: list[Flag] = []
         for each in self.filters:
-            match judged(each, sample):
+            match judged(each, sample, self.response):
                 case Verdict() as verdict:
                     return Curated(sample.record, verdict, None, Stage.PARSED)
                 case Flag() as flag:

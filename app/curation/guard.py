@@ -4,12 +4,15 @@ Filters come from other packages too. One that raises, answers nonsense, or brea
 that sample only, with the reason `filter.<name>.error`; never the chunk it is in.
 """
 
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from app.curation import text
 from app.curation.filter import Filter
+from app.curation.response import Response
 from app.curation.sample import Sample
 from app.curation.verdict import Change, Finding, Flag, Record, Verdict
 
@@ -17,15 +20,15 @@ _LONGEST = 400
 """Characters of a detail, or of a value that is text."""
 
 
-def judged(each: Filter, sample: Sample) -> Finding | None:
-    """What the filter says of the sample; never raises."""
+def judged(each: Filter, sample: Sample, response: Response) -> Finding | None:
+    """What the filter says of the sample; never raises, and the sample stays as it was."""
     try:
-        finding = each(sample)
+        finding = each(sample if _is_ours(each) else _apart(sample))
     except Exception as error:  # noqa: BLE001  (anybody's code, and a verdict must come of it)
         return _error(each, type(error).__name__, str(error))
     if finding is None:
         return None
-    problem = _problem(each, finding, sample.record)
+    problem = _problem(each, finding, sample.record, response)
     return finding if problem is None else _error(each, problem, None)
 
 
@@ -34,9 +37,20 @@ def _error(each: Filter, value: str, detail: str | None) -> Verdict:
     return Verdict(each.code("error"), text.for_display(value), None, shown, each.revision)
 
 
-def _problem(each: Filter, finding: Any, before: Record) -> str | None:
+def _is_ours(each: Filter) -> bool:
+    return type(each).__module__.startswith("app.")
+
+
+def _apart(sample: Sample) -> Sample:
+    """With a record of its own, which a filter may write into without harm."""
+    return replace(sample, record=deepcopy(sample.record))
+
+
+def _problem(each: Filter, finding: Any, before: Record, response: Response) -> str | None:
     if isinstance(finding, Change):
-        return _note_problem(each, finding.flag) or _record_problem(finding.record, before)
+        return _note_problem(each, finding.flag) or _record_problem(
+            finding.record, before, response
+        )
     if isinstance(finding, Verdict | Flag):
         return _note_problem(each, finding)
     return f"answered {type(finding).__name__}, which is no finding"
@@ -50,13 +64,17 @@ def _note_problem(each: Filter, note: Verdict | Flag) -> str | None:
     return _storable([note.reason, note.value, note.threshold, note.detail, note.revision])
 
 
-def _record_problem(record: Any, before: Record) -> str | None:
+def _record_problem(record: Any, before: Record, response: Response) -> str | None:
     if not isinstance(record, dict) or record.keys() != before.keys():
         return "changed which fields there are"
     for field, value in record.items():
         if type(value) is not type(before[field]):
             return f"changed the type of {field}"
-    return _storable(record)
+    if problem := _storable(record):
+        return problem
+    reply = {field: record[field] for field in response.fields if field in record}
+    misfits = response.validator.problems(reply)
+    return f"made what the response schema refuses, in {misfits[0][0]}" if misfits else None
 
 
 def _storable(value: Any) -> str | None:

@@ -102,13 +102,15 @@ class Blueprint:
     async def prompts(
         self, pool: RenderPool, replies: Sequence[Reply], seq: int
     ) -> dict[int, Prompt]:
-        """What these stored replies of the chunk `seq` were asked, by item: rendered again, to the
-        same text. Nothing at all where no filter of the chain wants to know.
+        """What these stored replies of the chunk `seq` were asked, by item: rendered again, and
+        known by its digest to be the same text. Nothing where no filter of the chain wants to know.
         """
         if not self.chain.needs_prompt or not replies:
             return {}
         rows = {r.place.item: (r.place.item, r.inputs, r.seed_position) for r in replies}
-        return asked(await self.questions(pool, list(rows.values()), seq))
+        rendered = asked(await self.questions(pool, list(rows.values()), seq))
+        digests = {r.place.item: r.prompt_digest for r in replies}
+        return {item: one for item, one in rendered.items() if one.digest == digests[item]}
 
 
 def asked(questions: Sequence[Question]) -> dict[int, Prompt]:

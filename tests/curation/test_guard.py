@@ -45,6 +45,7 @@ def deeper(record: Any) -> Any:
 
 
 NOTE = Flag("filter.odd")
+RESPONSE = Response.of({"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}})
 SLIPS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "raises": (raises(KeyError("\x00\ud800 secret")), "KeyError"),
     "raises an assertion": (raises(AssertionError()), "AssertionError"),
@@ -62,6 +63,10 @@ SLIPS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "adds a field": (lambda record: Change({**record, "c": 1}, NOTE), "which fields there are"),
     "changes a type": (lambda record: Change({**record, "a": 1}, NOTE), "the type of a"),
     "writes poison": (lambda record: Change({**record, "a": "\ud800"}, NOTE), "text.surrogate"),
+    "writes too much": (
+        lambda record: Change({**record, "a": "xxxxx"}, NOTE),
+        "response schema refuses, in /a",
+    ),
     "loses the record": (lambda record: Change(None, NOTE), "which fields"),  # type: ignore[arg-type]
 }
 
@@ -69,7 +74,7 @@ SLIPS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 @pytest.mark.parametrize("slip", SLIPS)
 def test_a_filter_that_fails_costs_its_sample_only_and_says_how(odd: type[Odd], slip: str) -> None:
     odd.does, said = SLIPS[slip]
-    verdict = judged(odd(), Sample({"a": "x", "b": 2}))
+    verdict = judged(odd(), Sample({"a": "x", "b": 2}), RESPONSE)
 
     assert isinstance(verdict, Verdict)
     assert verdict.reason == "filter.odd.error"
@@ -77,10 +82,17 @@ def test_a_filter_that_fails_costs_its_sample_only_and_says_how(odd: type[Odd], 
     assert problem([verdict.value, verdict.detail]) is None
 
 
+def test_writing_into_the_record_changes_nothing(odd: type[Odd]) -> None:
+    odd.does = lambda record: record.pop("a") and None
+    sample = Sample({"a": "x"})
+    assert judged(odd(), sample, RESPONSE) is None
+    assert sample.record == {"a": "x"}
+
+
 def test_nobody_is_kept_from_stopping_the_program(odd: type[Odd]) -> None:
     odd.does = raises(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        judged(odd(), Sample({}))
+        judged(odd(), Sample({}), RESPONSE)
 
 
 def test_a_changed_record_is_what_later_filters_and_the_digest_see(odd: type[Odd]) -> None:

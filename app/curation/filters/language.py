@@ -59,14 +59,14 @@ class Language(TextFilter, frozen=True):
     languages: Annotated[tuple[Code, ...], Field(min_length=1, max_length=50)]
     """Those that are wanted, by their ISO 639 codes: `en`, `de`, `zh`."""
     min_characters: Annotated[int, Field(ge=1, le=100_000)] = 20
-    """Texts with fewer are kept unread. 20 is a judgement, not measured."""
+    """Texts with fewer letters are kept unread. 20 is a judgement, not measured."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Below this the answer is not taken for one, and the text is kept."""
 
     def __call__(self, sample: Sample) -> Finding | None:
         prose = " ".join(split(text)[0] for _, text in self.texts(sample))
         text = _SPACE.sub(" ", prose[: 2 * _READ]).strip()[:_READ]
-        if len(text) < self.min_characters:
+        if sum(map(str.isalpha, text)) < self.min_characters:
             return None
         best = _detector().detect(text)[0]
         if best["lang"] in self.languages or best["score"] < self.min_confidence:

@@ -17,6 +17,7 @@ GERMAN = "Der meiste Tee, den man in Europa trank, kam über das Meer in die Hä
         (("en",), "大多数茶叶都是从海上运到欧洲的港口,然后再卖到内陆城市。", "zh"),
         (("en",), "Wien.", None),
         (("en",), "\n \n", None),
+        (("en",), "\u200b" * 40, None),
     ],
 )
 def test_texts_in_another_language_are_dropped(
