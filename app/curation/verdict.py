@@ -27,3 +27,16 @@ class Verdict:
     @property
     def stage(self) -> str:
         return self.reason.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something to know of a record that is kept all the same; its fields mean what a verdict's
+    do.
+    """
+
+    reason: str
+    value: Any = None
+    threshold: Any = None
+    detail: str | None = None
+    revision: int = 1
