@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.curation.accept import AcceptSpec
+from app.curation.contamination import Contamination
 from app.curation.exact import digest
 from app.curation.filter import Filter
 from app.curation.finish import finish_problem
@@ -12,7 +13,7 @@ from app.curation.funnel import Stage
 from app.curation.parser import Parser
 from app.curation.response import Format, Response
 from app.curation.text import reply_problem
-from app.curation.verdict import Record, Verdict
+from app.curation.verdict import Flag, Record, Verdict
 from app.teachers.completion import Completion
 
 
@@ -27,6 +28,8 @@ class Curated:
     """16 bytes; of records that were not refused only."""
     reached: Stage
     """The last stage passed: `generated`, `parsed` or `filtered`."""
+    flags: tuple[Flag, ...] = ()
+    """What should be noted of a record that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Chain:
     response: Response
     dedup: tuple[str, ...] | None
     """The fields that must be new together; all of the record's if it is not said."""
+    contamination: Contamination | None = None
+    """What records must not copy. After the filters: it reads every word, they seldom do."""
 
     @classmethod
     def of(
@@ -46,6 +51,7 @@ class Chain:
         response_format: Format,
         response_schema: dict[str, Any],
         dedup: Iterable[str] | None = None,
+        contamination: Contamination | None = None,
     ) -> "Chain":
         spec = accept.resolved(response_format)
         response = Response.of(response_schema)
@@ -56,6 +62,7 @@ class Chain:
             filters=tuple(each.bound(response) for each in spec.filters),
             response=response,
             dedup=tuple(dedup or ()) or None,
+            contamination=contamination,
         )
 
     def curate(self, completion: Completion, inputs: Record) -> Curated:
@@ -69,7 +76,11 @@ class Chain:
         for each in self.filters:
             if verdict := each(record):
                 return Curated(record, verdict, None, Stage.PARSED)
-        return Curated(record, None, digest(record, self.dedup), Stage.FILTERED)
+        found = self.contamination.check(record) if self.contamination else None
+        if isinstance(found, Verdict):
+            return Curated(record, found, None, Stage.PARSED)
+        flags = (found,) if found else ()
+        return Curated(record, None, digest(record, self.dedup), Stage.FILTERED, flags)
 
     def curate_many(self, pairs: Iterable[tuple[Completion, Record]]) -> list[Curated]:
         return [self.curate(completion, inputs) for completion, inputs in pairs]

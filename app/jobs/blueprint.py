@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.curation.chain import Chain
 from app.curation.near import Near
 from app.errors import Invalid
+from app.evaluations import load as evaluations
 from app.jobs.schemas import FewShotSpec, JobSpec
 from app.prompts import store as prompts
 from app.prompts.cell import Refusal
@@ -129,6 +130,7 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             template.format,
             template.response,
             spec.dedup.on if spec.dedup else None,
+            await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,
     )

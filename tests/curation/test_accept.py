@@ -54,6 +54,7 @@ def test_filters_of_a_job_join_the_default_ones_cheapest_first() -> None:
             },
             {"name": "refusal", "fields": None, "below_words": 20},
         ],
+        "decontaminate": None,
     }
 
 
