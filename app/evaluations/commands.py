@@ -7,7 +7,7 @@ import typer
 
 from app import shell
 from app.names import Ref
-from app.uploads.formats import SUFFIXES
+from app.uploads.formats import FORMATS
 
 commands = typer.Typer(
     name="evaluation", help="Evaluation sets: what records must not copy.", no_args_is_help=True
@@ -36,7 +36,7 @@ def push(
 ) -> None:
     """Upload a file as the next version of an evaluation set. The same items change nothing."""
     ref = _ref(name or file.stem)
-    found = form or SUFFIXES.get(file.suffix.lower())
+    found = form or FORMATS.get(file.suffix.lower())
     if found is None:
         shell.fail(f"{file.name}: which format?", "Say --format jsonl, csv or parquet.", 2)
     with shell.client() as api, file.open("rb") as content:

@@ -10,7 +10,7 @@ from app.evaluations import store
 from app.evaluations.push import push
 from app.evaluations.schemas import EvaluationItemView, EvaluationVersionView
 from app.names import Name, Ref
-from app.uploads.formats import BODY, Format, format_of
+from app.uploads.formats import UPLOAD, Format, format_of
 from app.web import body as bodies
 from app.web.paging import Page, PageDep, page_of
 from app.web.route import Route, SessionDep, not_replayed, reads_stream
@@ -27,7 +27,7 @@ FieldName = Annotated[str, Query(min_length=1, max_length=128)]
     "/{namespace}/{name}/versions",
     status_code=201,
     responses={200: {"description": "These items are a version."}},
-    openapi_extra=BODY,
+    openapi_extra=UPLOAD,
 )
 @reads_stream
 @not_replayed

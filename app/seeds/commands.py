@@ -7,7 +7,7 @@ import typer
 
 from app import shell
 from app.names import Ref
-from app.uploads.formats import SUFFIXES
+from app.uploads.formats import FORMATS
 
 commands = typer.Typer(name="seeds", help="Seed datasets: the rows prompts are rendered with.")
 
@@ -34,7 +34,7 @@ def push(
     ref = _ref(name or file.stem)
     if ref.version is not None:
         shell.fail("versions are numbered by the API", f"Use --name {ref.namespace}/{ref.name}.", 2)
-    found = form or SUFFIXES.get(file.suffix.lower())
+    found = form or FORMATS.get(file.suffix.lower())
     if found is None:
         shell.fail(f"{file.name}: which format?", "Say --format jsonl, csv or parquet.", 2)
     with shell.client() as api, file.open("rb") as content:

@@ -12,7 +12,7 @@ from app.seeds import store
 from app.seeds.expand import expand
 from app.seeds.push import push_rows, push_upload
 from app.seeds.schemas import NewSeeds, SeedRowView, SeedVersionView
-from app.uploads.formats import BODY, Format, format_of
+from app.uploads.formats import UPLOAD, Format, format_of
 from app.web import body as bodies
 from app.web.paging import Page, PageDep, page_of
 from app.web.route import Route, SessionDep, not_replayed, reads_stream
@@ -52,7 +52,7 @@ async def create_seeds(
     "/{namespace}/{name}/versions",
     status_code=201,
     responses={200: {"description": "These rows are a version."}},
-    openapi_extra=BODY,
+    openapi_extra=UPLOAD,
 )
 @reads_stream
 @not_replayed

@@ -12,14 +12,14 @@ Reader = Callable[[IO[bytes]], Iterator[tuple[str, Any]]]
 
 READERS: dict[Format, Reader] = {"jsonl": jsonl.read, "csv": csv.read, "parquet": parquet.read}
 
-SUFFIXES: dict[str, Format] = {
+FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
 }
 
-BODY: dict[str, Any] = {
+UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {

@@ -31,7 +31,7 @@ async def received(
     Whoever sends is waited for here, so open no transaction before this. Memory does not grow with
     the upload.
     """
-    with _file(folder) as sent, _file(folder) as file:
+    with scratch(folder) as sent, scratch(folder) as file:
         async for chunk in chunks:
             sent.write(chunk)
         sent.seek(0)
@@ -41,12 +41,12 @@ async def received(
 @asynccontextmanager
 async def laid(rows: Placed, *, folder: Path, most: int) -> AsyncIterator[Spool]:
     """The same for rows that are here already."""
-    with _file(folder) as file:
+    with scratch(folder) as file:
         yield await asyncio.to_thread(lay, rows, file, most)
 
 
 @contextmanager
-def _file(folder: Path) -> Iterator[IO[bytes]]:
+def scratch(folder: Path) -> Iterator[IO[bytes]]:
     """Room on disk that is gone afterwards, whatever happens; not in /tmp, which may be memory."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:

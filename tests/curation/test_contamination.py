@@ -1,3 +1,4 @@
+import pickle
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -171,3 +172,8 @@ def test_a_text_made_of_one_word_is_done_with_at_once() -> None:
     found = Contamination.of([index]).check({"q": "the " * 60_000, "a": random.Random(1).random()})
     assert isinstance(found, Verdict)
     assert len(index.grams) == 2
+
+
+def test_an_index_never_leaves_its_process() -> None:
+    with pytest.raises(TypeError, match="another process"):
+        pickle.dumps(index({"question": TRAINS}))
