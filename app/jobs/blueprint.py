@@ -130,7 +130,7 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             template.format,
             template.response,
             spec.dedup.on if spec.dedup else None,
-            await evaluations.load(session, spec.accept.decontaminate or ()),
+            contamination=await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,
     )
