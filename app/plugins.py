@@ -14,7 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
-class Plugin(BaseModel, frozen=True, extra="forbid"):
+class Plugin(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     plugin_name: ClassVar[str] = ""
     revision: ClassVar[int] = 1
     """Raised when the same parameters begin to decide differently."""

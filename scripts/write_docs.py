@@ -34,10 +34,20 @@ REGISTERED_BY = (AcceptSpec, PublishSpec)
 """Importing these registers every plugin of ours."""
 SHOWN = {"data_dir": "the platform's, such as `~/.local/share/limbeck`"}
 MIB = 1024 * 1024
+EVERY_FILTERS = {"action"}
+"""Said once, above the filters; shown where one has its own."""
 
 
 def sentences(model: type) -> dict[str, str]:
-    """The sentence beneath each field of a class."""
+    """The sentence beneath each field of a class, inherited ones included."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if each.__module__.partition(".")[0] == "app":
+            found |= _own_sentences(each)
+    return found
+
+
+def _own_sentences(model: type) -> dict[str, str]:
     [body] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(body, ast.ClassDef)
     found = {}
@@ -106,6 +116,7 @@ def _plugin(name: str, plugin: type[Plugin]) -> str:
     rows = [
         (f"`{field}`", kind(info.annotation), _default(info), said[field])
         for field, info in plugin.model_fields.items()
+        if field in vars(plugin)["__annotations__"] or field not in EVERY_FILTERS
     ]
     if rows:
         parts.append(table(("parameter", "type", "default", "meaning"), rows))
@@ -122,8 +133,11 @@ def kind(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{a}`" for a in arguments)
     if origin in {tuple, list}:
-        return f"list of {kind(arguments[0])}s"
-    words = {str: "text", int: "integer", float: "number", bool: "true or false"}
+        inner = kind(arguments[0])
+        return f"list of {inner}" if "`" in inner else f"list of {inner}s"
+    if origin is dict:
+        return "object"
+    words = {str: "text", int: "integer", float: "number", bool: "true or false", Any: "any value"}
     return words.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 

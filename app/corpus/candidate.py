@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.curation.near import Near, Signed
-from app.curation.verdict import Record, Verdict
+from app.curation.verdict import Flag, Record, Verdict
 from app.teachers.completion import Completion
 
 
@@ -36,6 +36,8 @@ class Candidate:
     place: Place
     fields: Record
     digest: bytes
+    flags: tuple[Flag, ...] = ()
+    """What the filters noted of it."""
     signed: Signed | None = None
     """What near-duplicates are found by, where its corpus minds them."""
 

@@ -159,6 +159,7 @@ async def _insert(
             "corpus_id": corpus_id,
             "digests": [c.digest for c in candidates],
             "fields": [as_json(c.fields) for c in candidates],
+            "flags": [as_json([flag.as_json() for flag in c.flags]) for c in candidates],
             # One array for all, cut up by Postgres: arrays of arrays would be torn apart.
             "ends": _ends(bands),
             "keys": [key for each in bands for key in each],
@@ -181,11 +182,13 @@ _INSERT = text("""
         SELECT *, coalesce(lag(until) OVER (ORDER BY number), 0) + 1 AS since
         FROM unnest(
             CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
-            CAST(:digests AS bytea[]), CAST(:fields AS text[]), CAST(:ends AS int4[])
-        ) WITH ORDINALITY AS t (job_id, item, sample, digest, fields, until, number)
+            CAST(:digests AS bytea[]), CAST(:fields AS text[]), CAST(:flags AS text[]),
+            CAST(:ends AS int4[])
+        ) WITH ORDINALITY AS t (job_id, item, sample, digest, fields, flags, until, number)
     ), added AS (
-        INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
-        SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb)
+        INSERT INTO record (corpus_id, job_id, item, sample, digest, fields, flags)
+        SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb),
+            CAST(flags AS jsonb)
         FROM given ORDER BY digest, item, sample
         ON CONFLICT (corpus_id, digest) DO NOTHING
         RETURNING id, job_id, item, sample

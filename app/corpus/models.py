@@ -80,6 +80,10 @@ class StoredRecord(Base, kw_only=True):
     sample: Mapped[int] = mapped_column(SmallInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     fields: Mapped[dict[str, Any]]
+    flags: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, server_default="[]", default_factory=list
+    )
+    """What the filters noted of it: reason, value, threshold, detail, revision."""
     created_at: Mapped[datetime] = now()
 
 

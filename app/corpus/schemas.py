@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
 from app.curation.novelty import DedupSpec
 from app.curation.text import for_display
+from app.curation.verdict import Flag
 from app.names import DEFAULT_NAMESPACE, Name
 
 _EXAMPLE = {"namespace": "support", "name": "faq", "dedup": {"on": ["question"], "near": 0.8}}
@@ -46,9 +47,29 @@ class CorpusView(BaseModel):
         )
 
 
+class FlagView(BaseModel):
+    """What a filter noted of a record that is kept."""
+
+    reason: str = Field(examples=["filter.refusal.long"])
+    """Also the address of the code that decided."""
+    value: Any = Field(examples=[84])
+    """What was measured."""
+    threshold: Any = Field(examples=[60])
+    """What it was measured against."""
+    detail: str | None
+    revision: int
+    """Of the filter that decided."""
+
+    @classmethod
+    def of(cls, flag: Flag) -> "FlagView":
+        return cls.model_validate(flag.as_json())
+
+
 class RecordView(BaseModel):
     id: UUID
     fields: dict[str, Any]
+    flags: list[FlagView]
+    """What the filters noted; empty for most."""
     job_id: UUID
     item: int
     sample: int
@@ -59,6 +80,7 @@ class RecordView(BaseModel):
         return cls(
             id=record.id,
             fields=record.fields,
+            flags=[FlagView.model_validate(flag) for flag in record.flags],
             job_id=record.job_id,
             item=record.item,
             sample=record.sample,

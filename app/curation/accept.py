@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from app.curation.filter import Filter, filters
-from app.curation.filters import Empty, Refusal
+from app.curation.filters import Echo, Empty, Refusal, Repetition, Secrets
 from app.curation.parser import Parser, parsers
 from app.curation.parsers import Json, Tags, Text
 from app.curation.response import Format
@@ -27,6 +27,9 @@ def _long_form(value: Any) -> Any:
     return value
 
 
+ALWAYS: tuple[Filter, ...] = (Empty(), Refusal(), Secrets(), Echo(), Repetition())
+"""Part of every job: together they drop less than one in a hundred of good replies."""
+
 AnyParser = Annotated[Parser, parsers, BeforeValidator(_long_form)]
 AnyFilter = Annotated[Filter, filters]
 
@@ -44,8 +47,9 @@ class AcceptSpec(BaseModel, frozen=True, extra="forbid"):
         max_length=32,
         examples=[[{"name": "length", "field": "answer", "min_words": 5}]],
     )
-    """Dropped by rule, cheapest rule first. `empty` and `refusal` are always among them; naming
-    one of the two here replaces its parameters."""
+    """Dropped, flagged or changed by rule, cheapest rule first. `empty`, `refusal`, `secrets`,
+    `echo` and `repetition` are always among them; naming one of the five here replaces its
+    parameters."""
     decontaminate: tuple[Ref, ...] | None = Field(default=None, examples=[["support/exam@1"]])
     """The evaluation sets of which no record may be a copy; by default all of the corpus's
     namespace, in their latest versions. An empty list turns it off."""
@@ -60,7 +64,7 @@ class AcceptSpec(BaseModel, frozen=True, extra="forbid"):
         Resolving what is resolved changes nothing.
         """
         named = {filter_.plugin_name for filter_ in self.filters}
-        always = (each for each in (Empty(), Refusal()) if each.plugin_name not in named)
+        always = (each for each in ALWAYS if each.plugin_name not in named)
         return AcceptSpec(
             parse=self.parse or _PARSER_OF[response_format](),
             filters=tuple(sorted((*always, *self.filters), key=lambda each: each.cost)),

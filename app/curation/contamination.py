@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.curation.passages import BREAK, Passage, strings, words
+from app.curation.passages import BREAK, Passage, words
+from app.curation.texts import texts
 from app.curation.verdict import Flag, Record, Verdict
 
 GRAM = 8
@@ -190,7 +191,7 @@ class Contamination:
         same: dict[int, _Found] = {}
         for number, record in enumerate(records):
             begins.append(len(said))
-            for text in strings(record):
+            for text in texts(record):
                 here = words(text)
                 if len(here) >= GRAM:
                     said += here

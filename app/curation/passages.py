@@ -55,19 +55,6 @@ def words(text: str) -> list[str]:
     return text.lower().translate(_SPACED).split()
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, keys left out."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            waiting += item.values()
-        elif isinstance(item, list | tuple):
-            waiting += item
-
-
 def passages(item: int, fields: dict[str, Any]) -> Iterator[Passage]:
     """Every text of an item, with its place."""
     waiting: list[tuple[str, Any]] = list(reversed(fields.items()))

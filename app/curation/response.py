@@ -1,8 +1,10 @@
 """What a reply should hold: a template's response schema, ready to be read against."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from app.curation.verdict import Record
 from app.prompts.json_schema import Validator, compile_schema
 
 Format = Literal["json", "tags", "text"]
@@ -17,14 +19,17 @@ class Response:
     validator: Validator
     fields: tuple[str, ...]
     required: tuple[str, ...]
+    examples: tuple[Record, ...] = ()
+    """Responses that the teacher was shown."""
 
     @classmethod
-    def of(cls, schema: dict[str, Any]) -> "Response":
+    def of(cls, schema: dict[str, Any], examples: Iterable[Record] = ()) -> "Response":
         return cls(
             schema=schema,
             validator=compile_schema(schema),
             fields=tuple(schema.get("properties", {})),
             required=tuple(schema.get("required", ())),
+            examples=tuple(examples),
         )
 
     def holds_text(self, field: str) -> bool:

@@ -8,12 +8,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A reason to refuse a sample. `reason` is also the address of the code that decided:
-    `filter.length.too_short` is `curation/filters/length.py`, `parse.json.invalid` is
-    `curation/parsers/json.py`; `finish.*`, `text.*`, `dedup.*`, `teacher.*` likewise.
-    """
-
+class _Finding:
     reason: str
     value: Any = None
     """What was measured."""
@@ -30,13 +25,34 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
-    """Something to know of a record that is kept all the same; its fields mean what a verdict's
-    do.
+class Verdict(_Finding):
+    """A reason to refuse a sample. `reason` is also the address of the code that decided:
+    `filter.length.too_short` is `curation/filters/length.py`, `parse.json.invalid` is
+    `curation/parsers/json.py`; `finish.*`, `text.*`, `dedup.*`, `teacher.*` likewise.
     """
 
-    reason: str
-    value: Any = None
-    threshold: Any = None
-    detail: str | None = None
-    revision: int = 1
+
+@dataclass(frozen=True, slots=True)
+class Flag(_Finding):
+    """A note on a record that is kept, in the same words as a verdict."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "reason": self.reason,
+            "value": self.value,
+            "threshold": self.threshold,
+            "detail": self.detail,
+            "revision": self.revision,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The record as it is to be kept, and the note that says what was changed in it."""
+
+    record: Record
+    flag: Flag
+
+
+Finding = Verdict | Flag | Change
+"""What a filter may say: drop it, keep it with a note, keep it changed."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus.candidate import Reply
 from app.curation.chain import Chain
 from app.curation.near import Near
 from app.errors import Invalid
@@ -99,6 +100,22 @@ class Blueprint:
             for (item, inputs, position), prompt in zip(rows, rendered, strict=True)
         ]
 
+    async def prompts(
+        self, pool: RenderPool, replies: Sequence[Reply], seq: int
+    ) -> dict[int, Prompt]:
+        """What these stored replies of the chunk `seq` were asked, by item: rendered again, to the
+        same text. Nothing at all where no filter of the chain wants to know.
+        """
+        if not self.chain.needs_prompt or not replies:
+            return {}
+        rows = {r.place.item: (r.place.item, r.inputs, r.seed_position) for r in replies}
+        return asked(await self.questions(pool, list(rows.values()), seq))
+
+
+def asked(questions: Sequence[Question]) -> dict[int, Prompt]:
+    """The prompts by item."""
+    return {q.item: q.prompt for q in questions if q.prompt is not None}
+
 
 def _why(refusal: Refusal) -> str:
     return refusal.raised().detail
@@ -130,6 +147,7 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             template.format,
             template.response,
             spec.dedup.on if spec.dedup else None,
+            [example.response for example in few_shot.examples] if few_shot else (),
             contamination=await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,

@@ -6,7 +6,7 @@ what was kept is settled by the next holder without asking again.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -17,10 +17,12 @@ from app.corpus.candidate import Candidate, Rejected, Reply
 from app.jobs import lease, settle, store
 from app.jobs.advance import advance
 from app.jobs.asking import Kept, ask_and_keep, batches
+from app.jobs.blueprint import asked
 from app.jobs.durable import transaction
 from app.jobs.lease import Claim, LeaseLost
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed, Outcome
+from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 
 log = structlog.stdlib.get_logger(__name__)
@@ -72,11 +74,13 @@ async def _work(
     claim: Claim, job: Loaded, tools: Tools, in_flight: int, draining: asyncio.Event
 ) -> End:
     left = await transaction(tools.database, lambda session: _left_behind(session, claim))
-    if left and not await _settle(claim, job, tools, left, []):
+    prompts = await job.blueprint.prompts(tools.pool, left, claim.seq)
+    if left and not await _settle(claim, job, tools, left, [], prompts):
         return Done()
     questions = await job.questions(claim, tools)
+    prompts = asked(questions)
     unasked = [failed for q in questions for failed in job.unrendered(q)]
-    if unasked and not await _settle(claim, job, tools, [], unasked):
+    if unasked and not await _settle(claim, job, tools, [], unasked, prompts):
         return Done()
 
     kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * in_flight)
@@ -89,7 +93,7 @@ async def _work(
         async for batch in batches(kept, asking):
             replies = [reply for answer in batch for reply in answer.replies]
             failed = [failure for answer in batch for failure in answer.failed]
-            if not await _settle(claim, job, tools, replies, failed):
+            if not await _settle(claim, job, tools, replies, failed, prompts):
                 asking.cancel()
         failure = None if asking.cancelled() else asking.result()
     finally:
@@ -106,10 +110,15 @@ async def _left_behind(session: AsyncSession, claim: Claim) -> list[Reply]:
 
 
 async def _settle(
-    claim: Claim, job: Loaded, tools: Tools, replies: Sequence[Reply], failed: Sequence[Failed]
+    claim: Claim,
+    job: Loaded,
+    tools: Tools,
+    replies: Sequence[Reply],
+    failed: Sequence[Failed],
+    prompts: Mapping[int, Prompt],
 ) -> bool:
     """Curate, then write what became of the batch; answers whether the job wants more."""
-    outcomes = [*_curated(job, replies), *failed]
+    outcomes = [*_curated(job, replies, prompts), *failed]
 
     async def write(session: AsyncSession) -> bool:
         await settle.settle(session, claim, job.target, outcomes, replies)
@@ -118,15 +127,15 @@ async def _settle(
     return await transaction(tools.database, write)
 
 
-def _curated(job: Loaded, replies: Sequence[Reply]) -> list[Outcome]:
+def _curated(job: Loaded, replies: Sequence[Reply], prompts: Mapping[int, Prompt]) -> list[Outcome]:
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
     for reply in replies:
-        curated = job.chain.curate(reply.completion, reply.inputs)
+        curated = job.chain.curate(reply.completion, reply.inputs, prompts.get(reply.place.item))
         if curated.verdict is not None:
             rejected.append(Rejected(reply.place, curated.verdict, curated.record))
         elif curated.record is not None and curated.digest is not None:
-            candidates.append(Candidate(reply.place, curated.record, curated.digest))
+            candidates.append(Candidate(reply.place, curated.record, curated.digest, curated.flags))
         else:
             raise AssertionError("a sample without a verdict has a record and a digest")
     return [*rejected, *job.target.signed(candidates)]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from app.corpus import dedup
 from app.corpus import store as corpora
 from app.corpus.candidate import Candidate, Place, Target
+from app.corpus.schemas import FlagView
 from app.curation.chain import Chain, Curated
 from app.curation.text import for_display
 from app.curation.verdict import Verdict
@@ -64,6 +65,8 @@ class PreviewSample(BaseModel):
     """What was parsed."""
     verdict: VerdictView | None
     """Null for a sample that a job would accept."""
+    flags: list[FlagView]
+    """What the filters noted of one that they let pass."""
 
 
 class PreviewRow(BaseModel):
@@ -133,7 +136,7 @@ def _row(
     chain: Chain, question: Question, result: Answered | Unanswered
 ) -> tuple[PreviewRow, list[Curated]]:
     answered = result.completions if isinstance(result, Answered) else ()
-    curated = [chain.curate(completion, question.inputs) for completion in answered]
+    curated = [chain.curate(one, question.inputs, question.prompt) for one in answered]
     messages = question.prompt.messages if question.prompt else ()
     row = PreviewRow(
         item=question.item,
@@ -157,6 +160,7 @@ def _sample(completion: Completion, curated: Curated) -> PreviewSample:
         completion_tokens=completion.completion_tokens,
         record=curated.record if storable else None,
         verdict=None if curated.verdict is None else VerdictView.of(curated.verdict),
+        flags=[FlagView.of(flag) for flag in curated.flags],
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.curation.accept import AcceptSpec
+from app.curation.filter import filters
 from app.curation.parsers import Json, Tags
 from app.errors import Invalid
 
@@ -17,7 +18,13 @@ def test_the_default_reads_as_the_template_asks_and_drops_what_nobody_wants() ->
     spec = AcceptSpec.default_for("json")
 
     assert spec.parse == Json()
-    assert [each.plugin_name for each in spec.filters] == ["empty", "refusal"]
+    assert [each.plugin_name for each in spec.filters] == [
+        "empty",
+        "refusal",
+        "secrets",
+        "echo",
+        "repetition",
+    ]
 
 
 def test_filters_of_a_job_join_the_default_ones_cheapest_first() -> None:
@@ -32,30 +39,29 @@ def test_filters_of_a_job_join_the_default_ones_cheapest_first() -> None:
         }
     ).resolved("tags")
 
-    assert spec.model_dump(mode="json") == {
-        "parse": {"name": "json"},
-        "filters": [
-            {"name": "empty", "fields": None},
-            {
-                "name": "length",
-                "field": "answer",
-                "min_words": 20,
-                "max_words": None,
-                "min_characters": None,
-                "max_characters": None,
-            },
-            {
-                "name": "length",
-                "field": "question",
-                "min_words": None,
-                "max_words": 40,
-                "min_characters": None,
-                "max_characters": None,
-            },
-            {"name": "refusal", "fields": None, "below_words": 20},
-        ],
-        "decontaminate": None,
+    written = spec.model_dump(mode="json")
+    assert written["parse"] == {"name": "json"}
+    assert [each["name"] for each in written["filters"]] == [
+        "empty",
+        "length",
+        "length",
+        "refusal",
+        "secrets",
+        "echo",
+        "repetition",
+    ]
+    assert written["filters"][2] == {
+        "name": "length",
+        "action": "drop",
+        "field": "question",
+        "min_words": None,
+        "max_words": 40,
+        "min_characters": None,
+        "max_characters": None,
+        "min_tokens": None,
+        "max_tokens": None,
     }
+    assert written["filters"][3]["below_words"] == 20
 
 
 def test_a_resolved_spec_survives_its_json_and_another_resolving() -> None:
@@ -74,7 +80,7 @@ def test_a_resolved_spec_survives_its_json_and_another_resolving() -> None:
         (
             {"filters": [{"name": "lenght"}]},
             ("filters", 0),
-            "no filter is named 'lenght'; known: empty, length, refusal",
+            "no filter is named 'lenght'; known: code, echo, empty, equals, json_schema, language,",
         ),
         ({"filters": ["length"]}, ("filters", 0), "should be an object with a name"),
         ({"filters": [{"name": "length"}]}, ("filters", 0, "field"), "Field required"),
@@ -125,4 +131,7 @@ def test_the_api_documents_every_parser_and_filter() -> None:
         "text",
     ]
     kinds = schema["properties"]["filters"]["items"]["oneOf"]
-    assert [each["properties"]["name"]["const"] for each in kinds] == ["empty", "length", "refusal"]
+    assert [each["properties"]["name"]["const"] for each in kinds] == filters.names
+    for each in kinds:
+        assert each["description"]
+        assert all(field.get("description") for field in list(each["properties"].values())[1:])

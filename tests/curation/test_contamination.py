@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.curation.contamination import COVERED, GRAM, RUN, SHORTEST, Contamination, Index
-from app.curation.passages import Passage, passages, strings, words
+from app.curation.passages import Passage, passages, words
+from app.curation.texts import texts
 from app.curation.verdict import Flag, Record, Verdict
 
 TRAINS = (
@@ -27,18 +28,18 @@ def index(*items: dict[str, Any], source: str = "support/exam@1") -> Index:
 
 def naive(items: Sequence[dict[str, Any]], record: Record) -> tuple[str, float] | None:
     """The rule again, word by word: what becomes of a record, and the highest coverage."""
-    texts = [words(text) for text in strings(record)]
+    said_in = [words(text) for text in texts(record)]
     best, run = 0.0, False
     for item in items:
         for passage in passages(0, item):
             said = words(passage.text)
             if SHORTEST <= len(said) < GRAM:
-                best = max(best, float(said in texts))
+                best = max(best, float(said in said_in))
             elif len(said) >= GRAM:
                 covered = {
                     i + n
                     for i in range(len(said) - GRAM + 1)
-                    for text in texts
+                    for text in said_in
                     if _holds(text, said[i : i + GRAM])
                     for n in range(GRAM)
                 }
@@ -46,7 +47,7 @@ def naive(items: Sequence[dict[str, Any]], record: Record) -> tuple[str, float] 
                 run |= any(
                     _holds(text, said[i : i + RUN])
                     for i in range(len(said) - RUN + 1)
-                    for text in texts
+                    for text in said_in
                 )
     if best >= COVERED:
         return "filter.contamination.covered", best

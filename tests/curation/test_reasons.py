@@ -27,7 +27,7 @@ def given() -> set[str]:
         found |= {f"parse.{name}.{reason}" for reason in (*reasons, "schema")}
     for name in filters.names:
         source = (CURATION / "filters" / f"{name}.py").read_text("utf-8")
-        reasons = re.findall(r'refused\(\s*(?:"([a-z_]+)"|None)', source)
+        reasons = re.findall(r'(?:found|flagged)\(\s*(?:"([a-z_]+)"|None)', source)
         found |= {f"filter.{name}.{reason}".rstrip(".") for reason in reasons}
     return found
 

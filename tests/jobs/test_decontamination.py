@@ -67,6 +67,21 @@ async def test_a_job_keeps_the_versions_it_was_submitted_with(
     assert "default/exam@1, item 0" in reject["detail"]
 
 
+async def test_thirteen_words_in_a_row_flag_a_record_that_is_kept(
+    ready: httpx.AsyncClient, fake: FakeTeacher, drain: Drain
+) -> None:
+    await upload(
+        ready, [{"question": f"{TRAINS} Say how you found it and draw both of the lines."}]
+    )
+    fake.says_json({"question": " ".join(TRAINS.split()[:13]), "answer": "At five."}).says_json(OWN)
+    await submitted(ready)
+    await drain()
+    records = (await ready.get("/v1/corpora/default/faq/records")).json()["items"]
+    flags = {record["fields"]["answer"]: record["flags"] for record in records}
+    assert flags["Rivers bring it."] == []
+    assert [flag["reason"] for flag in flags["At five."]] == ["filter.contamination.run"]
+
+
 async def test_sets_of_other_namespaces_and_retired_ones_count_only_where_they_are_named(
     ready: httpx.AsyncClient,
 ) -> None:

@@ -32,7 +32,7 @@ async def test_the_answer_is_the_resolved_document(ready: httpx.AsyncClient) -> 
     assert document["sampling"]["temperature"] == 0.8
     assert document["limits"] == {"max_candidates": 100}
     assert document["accept"]["parse"] == {"name": "json"}
-    assert [each["name"] for each in document["accept"]["filters"]] == ["empty", "refusal"]
+    assert [each["name"] for each in document["accept"]["filters"]][:2] == ["empty", "refusal"]
     assert document["dedup"] == {
         "on": ["topic", "question", "answer"],
         "near": {"threshold": 0.7, "fields": ["question", "answer"], "same": ["topic"]},

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from app.curation.filter import Filter, filters
 from app.curation.response import Response
-from app.curation.verdict import Record, Verdict
+from app.curation.sample import Sample
+from app.curation.verdict import Finding
 
 
 @filters.register("empty")
@@ -22,11 +23,11 @@ class Empty(Filter, frozen=True):
     fields: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Which fields; by default those that the response schema requires."""
 
-    def __call__(self, record: Record) -> Verdict | None:
+    def __call__(self, sample: Sample) -> Finding | None:
         for field in self.fields or ():
-            value = record.get(field)
+            value = sample.record.get(field)
             if (isinstance(value, str) and not value.strip()) or value == []:
-                return self.refused(None, field, None, "a required field is blank")
+                return self.found(None, field, None, "a required field is blank")
         return None
 
     def reads(self) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
-"""Drops replies in which the teacher declines to answer."""
+"""Drops replies in which the teacher declines to answer, and notes those that begin so."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 import re2
 from pydantic import Field
 
-from app.curation.filter import Filter, filters, words
-from app.curation.response import Response
-from app.curation.verdict import Record, Verdict
+from app.curation.filter import TextFilter, filters, words
+from app.curation.sample import Sample
+from app.curation.verdict import Finding
 
 _HEAD = 300
 
@@ -50,33 +50,27 @@ _REFUSAL = re2.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), _opt
 
 
 @filters.register("refusal")
-class Refusal(Filter, frozen=True):
+class Refusal(TextFilter, frozen=True):
     """A text of the reply that declines: "I'm sorry, but I can't …", "As an AI language model …".
 
-    Only the first 300 characters are read, and only a short text is dropped, because many
-    replies begin so and then answer: at least 5 of 14 hits that were read one by one. English only.
+    Only the first 300 characters of a text are read, and only a short text is dropped, because
+    many replies begin so and then answer: at least 5 of 14 hits that were read one by one. A longer
+    one is kept with the flag `filter.refusal.long`. English only.
     """
 
     cost: ClassVar[int] = 30
 
-    fields: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Which fields; by default every text of the reply, never the seed row's own."""
     below_words: Annotated[int, Field(ge=1, le=100_000)] = 60
     """Only texts with fewer words are dropped. 60 is a judgement from reading, not measured."""
 
-    def __call__(self, record: Record) -> Verdict | None:
-        for field in self.fields or ():
-            text = record.get(field)
-            if not isinstance(text, str):
-                continue
+    def __call__(self, sample: Sample) -> Finding | None:
+        flag = None
+        for field, text in self.texts(sample):
             found = _REFUSAL.search(text[:_HEAD].replace("\u2019", "'"))
-            if found is not None and (seen := words(text)) < self.below_words:
-                return self.refused(None, seen, self.below_words, f"{field}: {found[0][:100]}")
-        return None
-
-    def reads(self) -> tuple[str, ...]:
-        return self.fields or ()
-
-    def bound(self, response: Response) -> Self:
-        texts = tuple(field for field in response.fields if response.holds_text(field))
-        return self if self.fields else self.model_copy(update={"fields": texts})
+            if found is None:
+                continue
+            seen, detail = words(text), f"{field}: {found[0][:100]}"
+            if seen < self.below_words:
+                return self.found(None, seen, self.below_words, detail)
+            flag = flag or self.flagged("long", seen, self.below_words, detail)
+        return flag
