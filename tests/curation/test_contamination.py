@@ -118,9 +118,14 @@ def test_half_of_the_words_drop_and_thirteen_in_a_row_flag(count: int) -> None:
 
 
 def test_words_of_two_texts_are_never_read_as_one_run() -> None:
-    both = against({"question": TRAINS})
     half = TRAINS.split()
-    assert both.check({"q": " ".join(half[:6]), "a": " ".join(half[6:13])}) is None
+    own = ["so"] * 8
+    first, second = " ".join([*own, *half[:7]]), " ".join([*half[7:14], *own])
+    exam = against({"question": " ".join(half[:16])})
+    assert exam.check({"q": f"{first} {second}"}) is not None
+    assert exam.check({"q": first, "a": second}) is None
+    assert exam.check({"a": second, "q": first}) is None
+    assert exam.check_many([{"q": first}, {"q": second}]) == [None, None]
     item = {"a": " ".join(half[:10]), "b": " ".join(half[10:20])}
     # Of 14 words in a row, 7 are of either text: no run of the record is a run of the item.
     assert against(item).check({"q": " ".join(half[3:17])}) is None
