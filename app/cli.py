@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from app import logs, shell
 from app.datasets.commands import commands as datasets
 from app.errors import AppError
+from app.evaluations.commands import commands as evaluations
 from app.jobs.commands import commands as jobs
 from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for commands in (local, teachers, prompts, seeds, jobs, datasets):
+for commands in (local, teachers, prompts, seeds, evaluations, jobs, datasets):
     app.add_typer(commands)
 
 

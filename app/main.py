@@ -13,6 +13,7 @@ from app.datasets import router as datasets
 from app.datasets.exporter import exporters
 from app.db import Database
 from app.errors import Unavailable
+from app.evaluations import router as evaluations
 from app.jobs import router as jobs
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
@@ -36,6 +37,7 @@ def routers() -> list[APIRouter]:
         teachers.router,
         prompts.router,
         seeds.router,
+        evaluations.router,
         corpora.router,
         jobs.router,
         datasets.router,

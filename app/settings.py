@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     """The largest request body, but for uploads."""
 
     max_upload_bytes: int = Field(default=256 * MIB, ge=1024)
-    """The largest upload of a seed dataset."""
+    """The largest upload of a seed dataset or an evaluation set."""
 
     max_reply_bytes: int = Field(default=1 * MIB, ge=1024)
     """The largest reply read from a teacher for one sample; a longer one is cut off and its sample

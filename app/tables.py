@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from app.db import metadata
 
-PACKAGES = ("web", "prompts", "teachers", "corpus", "datasets", "seeds", "jobs")
+PACKAGES = ("web", "prompts", "teachers", "evaluations", "corpus", "datasets", "seeds", "jobs")
 
 for package in PACKAGES:
     if find_spec(f"app.{package}.models"):

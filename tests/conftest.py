@@ -1,6 +1,8 @@
 """What tests stand on: a real Postgres, a fresh database each, the application that ships."""
 
 import os
+import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,12 +11,13 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import make_url
 
-from app import migrate
+from app import migrate, shell
 from app.db import Database
 from app.local import postgres
 from app.main import create_app
@@ -107,6 +110,21 @@ async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """The application that ships, over ASGI, on this test's own database."""
     async with running(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator[str]:
+    """The same on loopback, where the shell finds it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    shell.use(url)
+    yield url
+    server.should_exit = True
+    thread.join()
+    listening.close()
 
 
 @pytest.fixture

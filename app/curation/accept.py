@@ -11,6 +11,7 @@ from app.curation.parser import Parser, parsers
 from app.curation.parsers import Json, Tags, Text
 from app.curation.response import Format
 from app.errors import FieldError, Invalid
+from app.names import Ref
 
 _PARSER_OF: dict[Format, type[Parser]] = {"json": Json, "tags": Tags, "text": Text}
 
@@ -49,6 +50,9 @@ class AcceptSpec(BaseModel, frozen=True, extra="forbid"):
     """Dropped, flagged or changed by rule, cheapest rule first. `empty`, `refusal`, `secrets`,
     `echo` and `repetition` are always among them; naming one of the five here replaces its
     parameters."""
+    decontaminate: tuple[Ref, ...] | None = Field(default=None, examples=[["support/exam@1"]])
+    """The evaluation sets of which no record may be a copy; by default all of the corpus's
+    namespace, in their latest versions. An empty list turns it off."""
 
     @classmethod
     def default_for(cls, response_format: Format) -> "AcceptSpec":
@@ -64,6 +68,7 @@ class AcceptSpec(BaseModel, frozen=True, extra="forbid"):
         return AcceptSpec(
             parse=self.parse or _PARSER_OF[response_format](),
             filters=tuple(sorted((*always, *self.filters), key=lambda each: each.cost)),
+            decontaminate=self.decontaminate,
         )
 
     def check(self, fields: Collection[str], at: str = "/accept") -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.curation.accept import AcceptSpec
+from app.curation.contamination import Contamination
 from app.curation.exact import digest
 from app.curation.filter import Filter
 from app.curation.finish import finish_problem
@@ -44,6 +45,8 @@ class Chain:
     response: Response
     dedup: tuple[str, ...] | None
     """The fields that must be new together; all of the record's if it is not said."""
+    contamination: Contamination | None = None
+    """What records must not copy. After the filters: a record is compared as they left it."""
 
     @classmethod
     def of(
@@ -53,6 +56,7 @@ class Chain:
         response_schema: dict[str, Any],
         dedup: Iterable[str] | None = None,
         examples: Iterable[Record] = (),
+        contamination: Contamination | None = None,
     ) -> "Chain":
         """`examples` are the responses of the few-shot set that the job's prompts show."""
         spec = accept.resolved(response_format)
@@ -64,6 +68,7 @@ class Chain:
             filters=tuple(each.bound(response) for each in spec.filters),
             response=response,
             dedup=tuple(dedup or ()) or None,
+            contamination=contamination,
         )
 
     @property
@@ -94,6 +99,11 @@ class Chain:
                     sample = replace(sample, record=record)
                     flags.append(flag)
         record = sample.record
+        found = self.contamination.check(record) if self.contamination else None
+        if isinstance(found, Verdict):
+            return Curated(record, found, None, Stage.PARSED)
+        if found is not None:
+            flags.append(found)
         return Curated(record, None, digest(record, self.dedup), Stage.FILTERED, tuple(flags))
 
     def curate_many(self, pairs: Iterable[tuple[Completion, Record]]) -> list[Curated]:

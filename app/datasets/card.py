@@ -78,6 +78,7 @@ def _body(manifest: Manifest) -> Iterator[str]:
         cells = (each.job, each.template, each.few_shot, each.teacher, each.seeds)
         yield f"| {' | '.join(_cell(cell) for cell in cells)} | {each.rows:,} |"
     yield from _funnel(manifest)
+    yield from _decontamination(manifest)
     yield "## Limits\n"
     yield (
         "The text is a model's: it may be wrong, biased or unsafe, and nobody has read all of it. "
@@ -90,7 +91,7 @@ _SAID = {"json": "string (JSON)", "chat": "list of turns: role, content"}
 
 
 def _cell(text: str | None) -> str:
-    return "" if text is None else "`" + text.replace("|", "\\|") + "`"
+    return "" if text is None else "`" + " ".join(text.split()).replace("|", "\\|") + "`"
 
 
 def _funnel(manifest: Manifest) -> Iterator[str]:
@@ -104,4 +105,29 @@ def _funnel(manifest: Manifest) -> Iterator[str]:
     if refused:
         yield "| refused because | replies |\n| --- | ---: |"
         yield from (f"| `{reason}` | {count:,} |" for reason, count in funnel.rejected.items())
+        yield ""
+
+
+def _decontamination(manifest: Manifest) -> Iterator[str]:
+    checked = manifest.decontamination
+    if checked is None:
+        return
+    yield "## Evaluation sets\n"
+    if not checked.sets:
+        yield "The rows were not checked against any evaluation set.\n"
+        return
+    sets = ", ".join(f"`{name}`" for name in checked.sets)
+    yield (
+        f"{checked.rows_checked:,} records were checked against {sets}. "
+        f"{checked.rows_left_out:,} were left out: they have {checked.threshold:.0%} or more of "
+        f"the words of an item, in runs of eight. {checked.rows_flagged:,} of the rows here have "
+        "13 words in a row of an item.\n"
+    )
+    if checked.rows_left_out:
+        yield f"The first {len(checked.left_out):,} left out, by record:\n"
+        yield "| record | coverage | why |\n| --- | ---: | --- |"
+        yield from (
+            f"| `{each.record}` | {each.coverage:g} | {_cell(each.why)} |"
+            for each in checked.left_out
+        )
         yield ""

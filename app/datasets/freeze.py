@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.selection import Selection
 from app.datasets import store
-from app.datasets.exporter import Origin
+from app.datasets.exporter import Origin, Row
 from app.datasets.features import Features, features_of
 from app.datasets.files import Files
+from app.datasets.gate import Gate
+from app.datasets.manifest import DecontaminationEntry
 from app.datasets.shards import Shard, ShardWriter, Sizes
 from app.datasets.spec import VersionSpec
 from app.datasets.splits import Splits
 from app.db import Database
 from app.errors import Conflict, FieldError, Invalid
+from app.evaluations import load as evaluations
 from app.names import Ref
 
 
@@ -31,6 +34,7 @@ class Frozen:
     rows_of: tuple[tuple[Origin, int], ...]
     """The jobs behind the rows, oldest first, and how many each made."""
     funnel: Mapping[str, Any]
+    decontamination: DecontaminationEntry
     taken_at: datetime
 
     @property
@@ -45,11 +49,14 @@ async def freeze(
     spec: VersionSpec,
     splits: Splits,
     sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
+    *,
+    against: Sequence[Ref] = (),
 ) -> Frozen:
     """Membership is what one snapshot sees; what commits meanwhile is left to a later version.
 
-    Oldest first, so that the full shards of an earlier version come out the same again. Refuses an
-    empty selection, a layout that the corpus cannot fill, and a record that does not fit.
+    Oldest first, so that the full shards of an earlier version come out the same again. Rows
+    that copy an item of the evaluation sets `against` are left out. Refuses an empty selection, a
+    layout that the corpus cannot fill, and a record that does not fit.
     """
     async with database.unit_of_work() as session:
         await store.take_snapshot(session)
@@ -58,13 +65,14 @@ async def freeze(
         known = await store.origins(session, corpus_id)
         jobs = _chosen(spec.selection, known)
         writer = ShardWriter(files, spec.layout, columns, splits, sizes)
+        gate = Gate(against, await evaluations.load(session, against))
         made_by: Counter[Origin] = Counter()
         try:
             async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
-                made_by.update(row.origin for row in page)
-                await asyncio.to_thread(writer.add, page)
+                kept = await asyncio.to_thread(_write, page, gate, writer)
+                made_by.update(row.origin for row in kept)
             if not made_by:
-                raise _nothing(spec.selection)
+                raise _all_left_out() if gate.entry.rows_left_out else _nothing(spec.selection)
             shards = await asyncio.to_thread(writer.finish)
         finally:
             writer.abandon()
@@ -74,8 +82,15 @@ async def freeze(
             splits=splits,
             rows_of=tuple(sorted(made_by.items(), key=lambda entry: entry[0].job_id)),
             funnel=await store.funnel(session, [origin.job_id for origin in made_by]),
+            decontamination=gate.entry,
             taken_at=await store.moment(session),
         )
+
+
+def _write(page: Sequence[Row], gate: Gate, writer: ShardWriter) -> Sequence[Row]:
+    kept = gate.passed(page)
+    writer.add(kept)
+    return kept
 
 
 async def _columns(session: AsyncSession, corpus_id: UUID) -> Features:
@@ -116,4 +131,12 @@ def _nothing(selection: Selection) -> Conflict:
         hint="A version has at least one row. Run a job first."
         if whole
         else "A version has at least one row. An empty selection means the whole corpus.",
+    )
+
+
+def _all_left_out() -> Conflict:
+    return Conflict(
+        "dataset.empty",
+        "every record of the selection is a copy of an evaluation item",
+        hint="A version has at least one row. The detail of a job's rejects says which items.",
     )

@@ -54,6 +54,30 @@ class FunnelEntry(BaseModel, frozen=True):
     """By reason."""
 
 
+class LeftOut(BaseModel, frozen=True):
+    """A record that is not in the version, because it copies an evaluation item."""
+
+    record: str
+    coverage: float
+    """The share of the words of a text of the item that it has, in runs of eight."""
+    why: str
+
+
+class DecontaminationEntry(BaseModel, frozen=True):
+    """What the rows were checked against when they were published."""
+
+    sets: list[str] = Field(examples=[["support/exam@1"]])
+    """Evaluation sets, with their versions."""
+    threshold: float
+    """Records with this coverage or more are left out."""
+    rows_checked: int
+    rows_left_out: int
+    left_out: list[LeftOut]
+    """The first hundred of them."""
+    rows_flagged: int
+    """Rows of this version that have 13 words in a row of an item, and were kept."""
+
+
 class Manifest(BaseModel, frozen=True):
     dataset: str = Field(examples=["support/faq"])
     version: int
@@ -68,6 +92,8 @@ class Manifest(BaseModel, frozen=True):
     """Of the data files."""
     sources: list[Source]
     funnel: FunnelEntry
+    decontamination: DecontaminationEntry | None = None
+    """Null for versions from before there was this check."""
     snapshot_at: datetime
     """The moment whose records these are."""
     published_at: datetime

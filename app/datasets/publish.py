@@ -20,6 +20,7 @@ from app.datasets.spec import PublishSpec, VersionSpec
 from app.datasets.splits import Splits
 from app.db import Database
 from app.errors import Conflict, NotFound, Unavailable
+from app.evaluations.pin import pinned
 from app.names import Ref
 
 
@@ -86,9 +87,11 @@ async def check(session: AsyncSession, corpus: Corpus, spec: PublishSpec) -> Non
 async def prepare(database: Database, files: Files, dataset: Dataset, spec: VersionSpec) -> Frozen:
     """Write the files; no transaction but the snapshot's is open meanwhile."""
     splits = splits_for(dataset, spec)
+    async with database.unit_of_work() as session:
+        sets = await pinned(session, dataset.namespace, spec.decontaminate, "/decontaminate")
     with _disk():
         await asyncio.to_thread(files.sweep)
-        return await freeze(database, files, dataset.corpus_id, spec, splits)
+        return await freeze(database, files, dataset.corpus_id, spec, splits, against=sets)
 
 
 async def enlist(

@@ -52,6 +52,7 @@ def draft(
             for origin, rows in frozen.rows_of
         ],
         funnel=FunnelEntry.model_validate(frozen.funnel),
+        decontamination=frozen.decontamination,
         snapshot_at=frozen.taken_at,
         published_at=now,
         files=data,

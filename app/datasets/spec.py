@@ -31,6 +31,9 @@ class VersionSpec(BaseModel, frozen=True, extra="forbid"):
     )
     splits: Splits | None = Field(default=None, examples=[{"train": 0.95, "validation": 0.05}])
     """Shares by name. A dataset keeps those of its first version, so that no row ever moves."""
+    decontaminate: tuple[Ref, ...] | None = Field(default=None, examples=[["support/exam@1"]])
+    """The evaluation sets of which no row may be a copy; by default all of the dataset's
+    namespace, in their latest versions. An empty list turns it off."""
 
 
 class PublishSpec(VersionSpec, frozen=True, extra="forbid"):

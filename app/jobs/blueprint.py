@@ -14,6 +14,7 @@ from app.corpus.candidate import Reply
 from app.curation.chain import Chain
 from app.curation.near import Near
 from app.errors import Invalid
+from app.evaluations import load as evaluations
 from app.jobs.schemas import FewShotSpec, JobSpec
 from app.prompts import store as prompts
 from app.prompts.cell import Refusal
@@ -149,6 +150,7 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             template.response,
             spec.dedup.on if spec.dedup else None,
             [example.response for example in few_shot.examples] if few_shot else (),
+            contamination=await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,
     )

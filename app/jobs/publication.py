@@ -13,6 +13,7 @@ from app.datasets.files import Files
 from app.datasets.spec import PublishSpec
 from app.db import Database
 from app.errors import AppError, Unavailable
+from app.evaluations.pin import pinned
 from app.jobs import store
 from app.jobs.schemas import JobSpec
 
@@ -24,6 +25,7 @@ async def check_publication(
 ) -> None:
     """Refuse at submission what publishing would refuse after a night's work."""
     spec.layout.check({name: kind_of(kind) for name, kind in columns.items()}, at="/publish/layout")
+    await pinned(session, spec.dataset.namespace, spec.decontaminate, "/publish/decontaminate")
     if corpus is not None:
         await publish.check(session, corpus, spec)
 

@@ -12,6 +12,7 @@ from app.corpus.models import Corpus
 from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
+from app.evaluations.pin import pinned
 from app.jobs.publication import check_publication
 from app.jobs.schemas import MOST_RECORDS, FewShotSpec, JobSpec
 from app.names import Ref
@@ -72,7 +73,10 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     sampling = _sampling(spec, template, teacher)
     # Checked as it was written: resolving puts the filters into another order.
     spec.accept.check(template.fields)
-    accept = spec.accept.resolved(template.format)
+    against = await pinned(
+        session, spec.corpus.namespace, spec.accept.decontaminate, "/accept/decontaminate"
+    )
+    accept = spec.accept.resolved(template.format).model_copy(update={"decontaminate": against})
     columns = _columns(template)
     _check_columns(corpus, columns)
     dedup = _dedup(spec, corpus, template)

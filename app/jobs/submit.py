@@ -32,7 +32,9 @@ async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
 
 async def _rehearse(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> None:
     """Render the first row: what fails for it would most likely fail for all."""
-    blueprint = await read_blueprint(session, spec)
+    # No reply is judged here, so no evaluation set need be read.
+    accept = spec.accept.model_copy(update={"decontaminate": ()})
+    blueprint = await read_blueprint(session, spec.model_copy(update={"accept": accept}))
     rows = await blueprint.rows(session, [0])
     for question in await blueprint.questions(pool, rows, 0):
         if question.problem is not None:

@@ -7,10 +7,10 @@ import typer
 
 from app import shell
 from app.names import Ref
+from app.uploads.formats import FORMATS
 
 commands = typer.Typer(name="seeds", help="Seed datasets: the rows prompts are rendered with.")
 
-_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _COLUMNS = ("ref", "rows", "columns", "source", "created_at")
 
 NameArgument = Annotated[str, typer.Argument(help="name, namespace/name or namespace/name@version")]
@@ -34,7 +34,7 @@ def push(
     ref = _ref(name or file.stem)
     if ref.version is not None:
         shell.fail("versions are numbered by the API", f"Use --name {ref.namespace}/{ref.name}.", 2)
-    found = form or _FORMATS.get(file.suffix.lower())
+    found = form or FORMATS.get(file.suffix.lower())
     if found is None:
         shell.fail(f"{file.name}: which format?", "Say --format jsonl, csv or parquet.", 2)
     with shell.client() as api, file.open("rb") as content:

@@ -1,6 +1,6 @@
 """Seed datasets over HTTP: uploads as streams, versions, rows."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as UrlPath
@@ -10,9 +10,9 @@ from app.errors import Invalid
 from app.names import Name, Ref
 from app.seeds import store
 from app.seeds.expand import expand
-from app.seeds.formats import Format, format_of
 from app.seeds.push import push_rows, push_upload
 from app.seeds.schemas import NewSeeds, SeedRowView, SeedVersionView
+from app.uploads.formats import UPLOAD, Format, format_of
 from app.web import body as bodies
 from app.web.paging import Page, PageDep, page_of
 from app.web.route import Route, SessionDep, not_replayed, reads_stream
@@ -22,19 +22,6 @@ router = APIRouter(prefix="/v1/seeds", tags=["seeds"], route_class=Route)
 NameAt = Annotated[
     str, UrlPath(max_length=80, description="`name`, or `name@version`.", examples=["topics@1"])
 ]
-_UPLOAD: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-ndjson": {
-                "schema": {"type": "string"},
-                "example": '{"topic": "rain"}\n{"topic": "snow"}\n',
-            },
-            "text/csv": {"schema": {"type": "string"}, "example": "topic\nrain\nsnow\n"},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
 
 
 @router.post("", status_code=201, responses={200: {"description": "These rows are a version."}})
@@ -65,7 +52,7 @@ async def create_seeds(
     "/{namespace}/{name}/versions",
     status_code=201,
     responses={200: {"description": "These rows are a version."}},
-    openapi_extra=_UPLOAD,
+    openapi_extra=UPLOAD,
 )
 @reads_stream
 @not_replayed

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
 from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,27 +64,6 @@ async def add(
     session.add(version)
     await session.flush()
     return version
-
-
-async def copy(session: AsyncSession, version_id: UUID, blocks: Iterable[list[bytes]]) -> None:
-    """Rows, as lines of JSON and numbered from 0, by COPY: a block in memory at a time."""
-    raw = await (await session.connection()).get_raw_connection()
-    connection: Any = raw.driver_connection
-    if not isinstance(connection, AsyncConnection):
-        raise TypeError(f"COPY needs psycopg, not {type(connection)}")
-    prefix = f"{version_id}\t".encode()
-    position = 0
-    async with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY seed_row (version_id, position, fields) FROM STDIN") as written,
-    ):
-        for block in blocks:
-            lines = [
-                b"%b%d\t%b\n" % (prefix, position + number, line.replace(b"\\", b"\\\\"))
-                for number, line in enumerate(block)
-            ]
-            position += len(block)
-            await written.write(b"".join(lines))
 
 
 async def get(session: AsyncSession, ref: Ref) -> Named:

@@ -34,6 +34,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_corpus_namespace_name")),
     )
     op.create_table(
+        "evaluation_set",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("namespace", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation_set")),
+        sa.UniqueConstraint("namespace", "name", name=op.f("uq_evaluation_set_namespace_name")),
+    )
+    op.create_table(
         "few_shot_set",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
@@ -196,6 +211,31 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_dataset_corpus_id"), "dataset", ["corpus_id"], unique=False)
     op.create_table(
+        "evaluation_version",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("set_id", sa.UUID(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("items", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column("texts", sa.BigInteger(), nullable=False),
+        sa.Column("too_short", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["set_id"], ["evaluation_set.id"], name=op.f("fk_evaluation_version_set_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation_version")),
+        sa.UniqueConstraint("set_id", "digest", name=op.f("uq_evaluation_version_set_id_digest")),
+        sa.UniqueConstraint("set_id", "version", name=op.f("uq_evaluation_version_set_id_version")),
+    )
+    op.create_table(
         "record",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("corpus_id", sa.UUID(), nullable=False),
@@ -342,6 +382,21 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_dataset_version_commit"), "dataset_version", ["commit"], unique=False)
+    op.create_table(
+        "evaluation_item",
+        sa.Column("version_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"],
+            ["evaluation_version.id"],
+            name=op.f("fk_evaluation_item_version_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("version_id", "position", name=op.f("pk_evaluation_item")),
+    )
     op.create_table(
         "few_shot_version",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),

@@ -19,7 +19,8 @@ def given() -> set[str]:
     """Every reason that stands in the source of curation."""
     found: set[str] = set()
     for path in CURATION.glob("*.py"):
-        found |= set(re.findall(r'"((?:finish|text)\.[a-z_]+)"', path.read_text("utf-8")))
+        reason = r'"((?:finish|text)\.[a-z_]+|filter\.contamination\.[a-z]+)"'
+        found |= set(re.findall(reason, path.read_text("utf-8")))
     for name in parsers.names:
         source = (CURATION / "parsers" / f"{name}.py").read_text("utf-8")
         reasons = re.findall(r'refused\(\s*"([a-z_]+)"', source)

@@ -31,8 +31,8 @@ async def grow(
     async with database.unit_of_work() as session:
         made = await session.scalar(
             text(
-                "INSERT INTO corpus (namespace, name, columns) "
-                "VALUES (:namespace, :name, CAST(:columns AS jsonb)) RETURNING id"
+                "INSERT INTO corpus (namespace, name, columns, dedup, salt) "
+                "VALUES (:namespace, :name, CAST(:columns AS jsonb), '{}', 0) RETURNING id"
             ),
             {
                 "namespace": namespace,

@@ -1,33 +1,12 @@
 """The commands against the API that ships, served on loopback."""
 
 import json
-import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
-from app import shell
-from app.main import create_app
 from app.seeds.commands import commands
-from app.settings import Settings
-
-
-@pytest.fixture
-def served(settings: Settings) -> Iterator[str]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, lifespan="on"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    shell.use(url)
-    yield url
-    server.should_exit = True
-    thread.join()
-    listening.close()
 
 
 def test_push_list_and_rows(served: str, tmp_path: Path) -> None:

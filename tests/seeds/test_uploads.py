@@ -15,8 +15,8 @@ import pytest
 
 from app.errors import Invalid
 from app.main import create_app
-from app.seeds.readers.parquet import read as read_parquet
 from app.settings import Settings
+from app.uploads.readers.parquet import read as read_parquet
 from tests.conftest import running
 
 ROWS = [
@@ -189,12 +189,12 @@ async def test_a_wrong_upload_names_its_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("content", "headers", "status", "code"),
     [
-        ("", JSONL, 422, "seeds.empty"),
-        ("\n\n", JSONL, 422, "seeds.empty"),
-        ("a,b\n", CSV, 422, "seeds.empty"),
-        ("a", {}, 415, "seeds.format"),
-        ("a", {"content-type": "text/html"}, 415, "seeds.format"),
-        ("a", {**JSONL, "content-encoding": "gzip"}, 415, "seeds.encoding"),
+        ("", JSONL, 422, "upload.empty"),
+        ("\n\n", JSONL, 422, "upload.empty"),
+        ("a,b\n", CSV, 422, "upload.empty"),
+        ("a", {}, 415, "upload.format"),
+        ("a", {"content-type": "text/html"}, 415, "upload.format"),
+        ("a", {**JSONL, "content-encoding": "gzip"}, 415, "upload.encoding"),
     ],
 )
 async def test_what_is_not_an_upload_is_refused(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from app.curation.text import problem
 from app.errors import AppError, TooLarge
-from app.seeds.formats import READERS, Format
-from app.seeds.spool import Spool, lay
+from app.uploads.formats import READERS, Format
+from app.uploads.spool import Spool, lay
 
 csv_like = st.lists(st.sampled_from(["a", ",", '"', "\n", "\r", "\0", "ä", ";", " "])).map("".join)
 json_like = st.lists(st.sampled_from(['{"a":', "1", "}", "\n", '"', "\\u0000", "[", "null"]))

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterator
 from typing import IO, Any
 
-from app.seeds.bad import bad
-from app.seeds.lines import MAX_LINE, lines
+from app.uploads.bad import bad
+from app.uploads.lines import MAX_LINE, lines
 
 
 class _Text:

@@ -5,8 +5,8 @@ from typing import IO, Any
 
 import orjson
 
-from app.seeds.bad import bad
-from app.seeds.lines import lines
+from app.uploads.bad import bad
+from app.uploads.lines import lines
 
 
 def read(file: IO[bytes]) -> Iterator[tuple[str, Any]]:

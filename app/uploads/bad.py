@@ -9,4 +9,4 @@ from app.errors import FieldError, Invalid
 def bad(where: str, problem: str, value: Any = None, *, hint: str | None = None) -> Invalid:
     seen = for_display(value, 80) if isinstance(value, str) else value
     error = FieldError(where, problem, seen)
-    return Invalid("seeds.row", f"{where}: {problem}", hint=hint, errors=[error])
+    return Invalid("upload.row", f"{where}: {problem}", hint=hint, errors=[error])

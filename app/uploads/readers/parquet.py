@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from app.seeds.bad import bad
-from app.seeds.lines import lines
-from app.seeds.readers.jsonl import parse
+from app.uploads.bad import bad
+from app.uploads.lines import lines
+from app.uploads.readers.jsonl import parse
 
 MEMORY = 1024 * 1024 * 1024
 """Of the unpacking process; importing pyarrow takes a third of it."""

@@ -8,7 +8,7 @@ from typing import IO, Any
 from app.curation import text
 from app.digest import canonical
 from app.errors import Invalid, TooLarge
-from app.seeds.bad import bad
+from app.uploads.bad import bad
 
 MAX_COLUMNS = 256
 MAX_NAME = 128
@@ -58,10 +58,10 @@ def lay(rows: Iterable[tuple[str, Any]], file: IO[bytes], most: int) -> Spool:
         size += len(line)
         if size > most:
             raise TooLarge(
-                "seeds.too_large", f"{where}: the rows have more than {most} bytes of JSON"
+                "upload.too_large", f"{where}: the rows have more than {most} bytes of JSON"
             )
     if count == 0:
-        raise Invalid("seeds.empty", "there is no row in what was sent")
+        raise Invalid("upload.empty", "there is no row in what was sent")
     return Spool(file, count, columns, digest.digest())
 
 

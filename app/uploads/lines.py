@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import IO
 
-from app.seeds.bad import bad
+from app.uploads.bad import bad
 
 MAX_LINE = 1024 * 1024
 """Bytes of a line; a row may have a quarter of it, and JSON may escape each character."""
