@@ -27,6 +27,8 @@ class Reply:
     prompt_digest: bytes
     inputs: Record
     seed_position: int | None
+    source: Place | None = None
+    """Where it is stored, if it is another job's, on which this one decides anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Corpus(Base, kw_only=True):
     """What makes two records the same: as it was said, written out by the first job."""
     salt: Mapped[int]
     """Mixed into the bands of its records, which thereby meet no other corpus's."""
+    shadow_of: Mapped[UUID | None] = mapped_column(ForeignKey("corpus.id"), default=None)
+    """Of a hidden corpus: the one whose records it is to replace. Its name is no name."""
     created_at: Mapped[datetime] = now()
 
 
@@ -99,7 +101,7 @@ class Signature(Base, kw_only=True):
     )
 
     record_id: Mapped[UUID] = mapped_column(
-        ForeignKey("record.id", ondelete="CASCADE"), primary_key=True
+        ForeignKey("record.id", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
     )
     version: Mapped[int] = mapped_column(SmallInteger)
     """Of the bands: `curation.near.VERSION`."""
@@ -129,3 +131,35 @@ class StoredReject(Base, kw_only=True):
     fields: Mapped[dict[str, Any] | None]
     """What was parsed, where it got so far."""
     created_at: Mapped[datetime] = now()
+
+
+class Replayed(Base, kw_only=True):
+    """Which stored reply an item of a reprocess job stands for: never another replayed one, so
+    that from any record one step leads to what was asked and said.
+    """
+
+    __tablename__ = "replayed"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(primary_key=True)
+    """In the order in which the replies were stored."""
+    source_job_id: Mapped[UUID]
+    source_item: Mapped[int]
+    source_sample: Mapped[int] = mapped_column(SmallInteger)
+
+
+class Tombstone(Base, kw_only=True):
+    """A record that was in a corpus, and why it is not any more."""
+
+    __tablename__ = "tombstone"
+    __table_args__ = (Index(None, "corpus_id", "record_id"),)
+
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
+    job_id: Mapped[UUID]
+    item: Mapped[int]
+    sample: Mapped[int] = mapped_column(SmallInteger)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str]
+    """`reprocessed`: a reprocess job decided otherwise."""
+    deleted_at: Mapped[datetime] = now()

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place, Rejected, Reply, Target
-from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.models import Corpus, Replayed, StoredCompletion, StoredRecord, StoredReject
 from app.curation.near import Near
 from app.curation.novelty import DedupSpec
 from app.curation.verdict import Verdict
@@ -30,6 +30,13 @@ async def get(session: AsyncSession, ref: Ref) -> Corpus:
             hint="A job makes its corpus when it is submitted; GET /v1/corpora lists them.",
         )
     return found
+
+
+async def ref_of(session: AsyncSession, corpus_id: UUID) -> Ref:
+    """The name of a corpus that there is."""
+    found = select(Corpus.namespace, Corpus.name).where(Corpus.id == corpus_id)
+    row = (await session.execute(found)).one()
+    return Ref(row.namespace, row.name)
 
 
 async def find(session: AsyncSession, ref: Ref) -> Corpus | None:
@@ -80,7 +87,7 @@ async def target(session: AsyncSession, corpus_id: UUID, near: Near | None) -> T
 async def page(
     session: AsyncSession, *, namespace: str | None, after: UUID | None, limit: int
 ) -> Sequence[Corpus]:
-    query = select(Corpus).order_by(Corpus.id).limit(limit)
+    query = select(Corpus).where(Corpus.shadow_of.is_(None)).order_by(Corpus.id).limit(limit)
     if namespace is not None:
         query = query.where(Corpus.namespace == namespace)
     if after is not None:
@@ -300,7 +307,10 @@ async def rejects(
 
 
 async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | None:
-    """The raw reply behind a record or a reject."""
+    """The raw reply behind a record or a reject, whichever job asked for it."""
+    replayed = await session.get(Replayed, (place.job_id, place.item))
+    if replayed is not None:
+        place = Place(replayed.source_job_id, replayed.source_item, replayed.source_sample)
     return await session.get(StoredCompletion, (place.job_id, place.item, place.sample))
 
 

@@ -38,6 +38,9 @@ class Row:
     size: int
     """Characters of its fields as JSON."""
     origin: Origin
+    """The job that has the reply it was made of."""
+    decided_by: UUID | None = None
+    """The job that accepted it; another one, where replies were decided anew."""
 
 
 class Exporter(Plugin, ABC, frozen=True):

@@ -67,10 +67,12 @@ async def freeze(
         writer = ShardWriter(files, spec.layout, columns, splits, sizes)
         gate = Gate(against, await evaluations.load(session, against))
         made_by: Counter[Origin] = Counter()
+        decided: set[UUID] = set()
         try:
             async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
                 kept = await asyncio.to_thread(_write, page, gate, writer)
                 made_by.update(row.origin for row in kept)
+                decided.update(row.decided_by or row.origin.job_id for row in kept)
             if not made_by:
                 raise _all_left_out() if gate.entry.rows_left_out else _nothing(spec.selection)
             shards = await asyncio.to_thread(writer.finish)
@@ -81,7 +83,7 @@ async def freeze(
             features=spec.layout.features(columns),
             splits=splits,
             rows_of=tuple(sorted(made_by.items(), key=lambda entry: entry[0].job_id)),
-            funnel=await store.funnel(session, [origin.job_id for origin in made_by]),
+            funnel=await store.funnel(session, [each.job_id for each in made_by], decided),
             decontamination=gate.entry,
             taken_at=await store.moment(session),
         )

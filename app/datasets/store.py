@@ -9,7 +9,8 @@ from sqlalchemy import Text, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.models import Corpus, Replayed, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.replay import IS_REPLAYED, SOURCE_JOB
 from app.corpus.selection import Selection
 from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
@@ -135,11 +136,18 @@ async def enlist(
 
 
 # The ledger of jobs lies further downstream; here, a job is a row that says where records come
-# from, and no more of it is read.
+# from, and no more of it is read. A reprocess job names others, whose replies it decided on.
 _ORIGINS = text("""
+    WITH RECURSIVE behind (id) AS (
+        SELECT id FROM job WHERE corpus_id = :corpus_id
+        UNION
+        SELECT CAST(source AS uuid) FROM behind JOIN job USING (id)
+        CROSS JOIN jsonb_array_elements_text(document #> '{from,jobs}') AS source
+        WHERE kind = 'reprocess'
+    )
     SELECT job.id, job.digest, job.document, seed_version.columns
-    FROM job LEFT JOIN seed_version ON seed_version.id = job.seed_version_id
-    WHERE job.corpus_id = :corpus_id
+    FROM behind JOIN job USING (id)
+    LEFT JOIN seed_version ON seed_version.id = job.seed_version_id
     ORDER BY job.id
 """)
 
@@ -188,12 +196,14 @@ async def rows(
             record.sample,
             record.digest,
             cast(record.fields, Text).label("fields"),
+            SOURCE_JOB.label("source_job_id"),
         )
+        .outerjoin(Replayed, IS_REPLAYED)
         .where(record.corpus_id == corpus_id)
         .order_by(record.id)
     )
     if jobs is not None:
-        query = query.where(record.job_id.in_(jobs))
+        query = query.where(record.job_id.in_(jobs) | SOURCE_JOB.in_(jobs))
     if selection.created_after is not None:
         query = query.where(record.created_at >= selection.created_after)
     if selection.created_before is not None:
@@ -208,7 +218,8 @@ async def rows(
                 digest=row.digest,
                 fields=_fields(row.id, row.fields),
                 size=len(row.fields),
-                origin=known.get(row.job_id) or Origin(row.job_id),
+                origin=known.get(row.source_job_id) or Origin(row.source_job_id),
+                decided_by=row.job_id,
             )
             for row in page
         ]
@@ -225,15 +236,19 @@ def _fields(record_id: UUID, written: str) -> Record:
     return fields
 
 
-async def funnel(session: AsyncSession, jobs: Collection[UUID]) -> dict[str, Any]:
-    """Of all that these jobs did: how many replies came, and what became of them."""
+async def funnel(
+    session: AsyncSession, told: Collection[UUID], decided: Collection[UUID]
+) -> dict[str, Any]:
+    """How many replies the jobs in `told` got, and how those in `decided` decided; they are the
+    same, but for replies that were decided anew.
+    """
     completion, record, reject = StoredCompletion, StoredRecord, StoredReject
-    generated = select(func.count()).where(completion.job_id.in_(jobs)).scalar_subquery()
-    accepted = select(func.count()).where(record.job_id.in_(jobs)).scalar_subquery()
+    generated = select(func.count()).where(completion.job_id.in_(told)).scalar_subquery()
+    accepted = select(func.count()).where(record.job_id.in_(decided)).scalar_subquery()
     counts = (await session.execute(select(generated, accepted))).one()
     reasons = await session.execute(
         select(reject.reason, func.count())
-        .where(reject.job_id.in_(jobs))
+        .where(reject.job_id.in_(decided))
         .group_by(reject.reason)
         .order_by(reject.reason)
     )

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import shadow
 from app.jobs import lease, store, tickets
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
@@ -46,6 +47,8 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
 
 async def _end(session: AsyncSession, job: Job, account: Ledger) -> None:
     state, reason = _verdict(job, account)
+    if state == "finished" and job.shadow_id is not None:
+        await shadow.take_over(session, job.corpus_id, job.shadow_id)
     await store.finish(session, job.id, state, reason)
     if state == "finished" and job.publishes:
         await tickets.issue_publications(session)
@@ -55,7 +58,7 @@ def _verdict(job: Job, account: Ledger) -> tuple[str, str | None]:
     """How a job ended. One that made nothing has failed, whatever it was told to do."""
     if job.state == "cancelling":
         return "cancelled", None
-    if account.accepted >= job.num_records:
+    if account.accepted >= job.num_records or (job.teacher_id is None and account.accepted):
         return "finished", None
     got = (
         f"{account.accepted} of {job.num_records} records after {account.planned} candidates"

@@ -2,26 +2,28 @@
 
 Rendering, asking and curating happen outside any transaction; keeping a reply and settling it
 happen in one each, fenced by the claim. A crash at any point loses at most the calls in flight:
-what was kept is settled by the next holder without asking again.
+what was kept is settled by the next holder without asking again. A job that asks nobody has all
+of its replies kept: for it, that is the whole story.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import store as corpus
 from app.corpus.candidate import Candidate, Rejected, Reply
 from app.jobs import lease, settle, store
 from app.jobs.advance import advance
-from app.jobs.asking import Kept, ask_and_keep, batches
+from app.jobs.asking import LARGEST_BATCH, Kept, ask_and_keep, batches
 from app.jobs.blueprint import asked
 from app.jobs.durable import transaction
 from app.jobs.lease import Claim, LeaseLost
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed, Outcome
+from app.jobs.stored import Stored
 from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 
@@ -49,7 +51,7 @@ End = Done | HandedBack | Lost
 
 
 async def work(
-    claim: Claim, job: Loaded, tools: Tools, *, in_flight: int, draining: asyncio.Event
+    claim: Claim, job: Loaded | Stored, tools: Tools, *, in_flight: int, draining: asyncio.Event
 ) -> End:
     """Work one chunk. On cancellation it is handed back at once."""
     try:
@@ -71,12 +73,42 @@ async def work(
 
 
 async def _work(
+    claim: Claim, job: Loaded | Stored, tools: Tools, in_flight: int, draining: asyncio.Event
+) -> End:
+    async for stored in _stored(claim, job, tools):
+        prompts = await job.prompts(tools.pool, stored, claim.seq)
+        if not await _settle(claim, job, tools, stored, [], prompts):
+            return Done()
+        if draining.is_set():
+            return HandedBack(None)
+    if isinstance(job, Stored):
+        return Done()
+    return await _ask(claim, job, tools, in_flight, draining)
+
+
+async def _stored(
+    claim: Claim, job: Loaded | Stored, tools: Tools
+) -> AsyncIterator[Sequence[Reply]]:
+    """The chunk's replies that are kept and not settled, a batch at a time: what an earlier holder
+    left behind, or everything.
+    """
+    end = claim.first_item + claim.items
+    for first in range(claim.first_item, end, LARGEST_BATCH):
+        most = min(LARGEST_BATCH, end - first)
+        found = await transaction(tools.database, partial(_unsettled, job, first, most))
+        if found:
+            yield found
+
+
+async def _unsettled(
+    job: Loaded | Stored, first: int, most: int, session: AsyncSession
+) -> list[Reply]:
+    return await job.unsettled(session, first, most)
+
+
+async def _ask(
     claim: Claim, job: Loaded, tools: Tools, in_flight: int, draining: asyncio.Event
 ) -> End:
-    left = await transaction(tools.database, lambda session: _left_behind(session, claim))
-    prompts = await job.blueprint.prompts(tools.pool, left, claim.seq)
-    if left and not await _settle(claim, job, tools, left, [], prompts):
-        return Done()
     questions = await job.questions(claim, tools)
     prompts = asked(questions)
     unasked = [failed for q in questions for failed in job.unrendered(q)]
@@ -104,14 +136,9 @@ async def _work(
     return HandedBack(failure)
 
 
-async def _left_behind(session: AsyncSession, claim: Claim) -> list[Reply]:
-    """Replies that an earlier holder kept and did not settle."""
-    return await corpus.unsettled(session, claim.job_id, claim.first_item, claim.items)
-
-
 async def _settle(
     claim: Claim,
-    job: Loaded,
+    job: Loaded | Stored,
     tools: Tools,
     replies: Sequence[Reply],
     failed: Sequence[Failed],
@@ -119,19 +146,24 @@ async def _settle(
 ) -> bool:
     """Curate, then write what became of the batch; answers whether the job wants more."""
     outcomes = [*_curated(job, replies, prompts), *failed]
+    paid = [reply for reply in replies if reply.source is None]
 
     async def write(session: AsyncSession) -> bool:
-        await settle.settle(session, claim, job.target, outcomes, replies)
+        await settle.settle(session, claim, job.target, outcomes, paid)
         return await store.wants_more(session, claim.job_id)
 
     return await transaction(tools.database, write)
 
 
-def _curated(job: Loaded, replies: Sequence[Reply], prompts: Mapping[int, Prompt]) -> list[Outcome]:
+def _curated(
+    job: Loaded | Stored, replies: Sequence[Reply], prompts: Mapping[int, Prompt]
+) -> list[Outcome]:
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
     for reply in replies:
-        curated = job.chain.curate(reply.completion, reply.inputs, prompts.get(reply.place.item))
+        curated = job.chain_of(reply).curate(
+            reply.completion, reply.inputs, prompts.get(reply.place.item)
+        )
         if curated.verdict is not None:
             rejected.append(Rejected(reply.place, curated.verdict, curated.record))
         elif curated.record is not None and curated.digest is not None:
@@ -145,13 +177,15 @@ async def _close(claim: Claim, tools: Tools) -> None:
     async def write(session: AsyncSession) -> None:
         await lease.fence(session, claim)
         await lease.close(session, claim)
-        await advance(session, claim.job_id)
 
     try:
         await transaction(tools.database, write)
     except LeaseLost:
         # Closed already, by a commit whose answer was cut off, or taken by somebody else.
         log.info("chunk closed elsewhere", epoch=claim.epoch)
+    # Apart from the chunk's lock: a rebuilt corpus may take a minute to be put in place, and signs
+    # of life wait for that lock. Should nobody come so far, the sweep does it.
+    await transaction(tools.database, lambda session: advance(session, claim.job_id))
 
 
 async def _hand_back(claim: Claim, tools: Tools, *, lost: bool = False) -> None:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 import yaml
 
@@ -28,14 +29,22 @@ def submit(
     as_json: shell.Json = False,
 ) -> None:
     """Submit a job document."""
-    headers = {"Idempotency-Key": key} if key else {}
-    with shell.client() as client:
-        job = shell.check(client.post("/v1/jobs", json=read(document), headers=headers))
-        if watch:
-            job = watch_until_ended(client, job["id"], quiet=as_json)
-    _show(job, as_json=as_json)
-    if watch and job["state"] != "finished":
-        raise typer.Exit(1)
+    _submit("/v1/jobs", document, key, watch=watch, as_json=as_json)
+
+
+@commands.command()
+def reprocess(
+    document: Annotated[
+        Path, typer.Argument(help="What to decide anew, YAML or JSON; '-' reads standard input.")
+    ],
+    watch: Annotated[bool, typer.Option("--watch", help="Stay until it has ended.")] = False,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency-Key: the same key submits once.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Decide stored replies anew, by other filters or dedup. No teacher is asked."""
+    _submit("/v1/jobs/reprocess", document, key, watch=watch, as_json=as_json)
 
 
 @commands.command()
@@ -123,6 +132,22 @@ def read(document: Path) -> Any:
         shell.fail(f"{document} is not YAML: {error}", None, 2)
 
 
+def _submit(path: str, document: Path, key: str | None, *, watch: bool, as_json: bool) -> None:
+    headers = {"Idempotency-Key": key} if key else {}
+    with shell.client() as client:
+        job = shell.check(client.post(path, json=read(document), headers=headers))
+        told(client, job, watch=watch, as_json=as_json)
+
+
+def told(client: httpx.Client, job: dict[str, Any], *, watch: bool, as_json: bool) -> None:
+    """Show a new job, or its end; exit code 1 where that was another than it should have had."""
+    if watch:
+        job = watch_until_ended(client, job["id"], quiet=as_json)
+    _show(job, as_json=as_json)
+    if watch and job["state"] != "finished":
+        raise typer.Exit(1)
+
+
 def _show(job: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         shell.show(job, as_json=True)
@@ -132,7 +157,13 @@ def _show(job: dict[str, Any], *, as_json: bool) -> None:
     if job["reason"]:
         shell.out.print(job["reason"], markup=False)
     shell.out.print("  ".join(f"{name} {count}" for name, count in ledger.items()))
-    stages = ("generated", "parsed", "filtered", "novel", "accepted")
-    shell.out.print(" → ".join(f"{stage} {funnel[stage]}" for stage in stages))
+    if job["before"]:
+        shell.out.print("before: " + _stages(job["before"]))
+    shell.out.print(_stages(funnel))
     for reason, count in sorted(funnel["reasons"].items(), key=lambda pair: -pair[1]):
         shell.out.print(f"  {count:>6}  {reason}", markup=False)
+
+
+def _stages(funnel: dict[str, Any]) -> str:
+    stages = ("generated", "parsed", "filtered", "novel", "accepted")
+    return " → ".join(f"{stage} {funnel[stage]}" for stage in stages)

@@ -93,6 +93,36 @@ _START = text("""
 """)
 
 
+async def claim_stored(
+    session: AsyncSession, job_id: UUID, holder: str, lease: timedelta
+) -> Claim | None:
+    """The next chunk of a job that asks nobody. One at a time and in their order, whoever holds
+    them: so the same replies are always decided in the same order, also after a crash.
+    """
+    row = (
+        await session.execute(_CLAIM_STORED, {"job": job_id, "holder": holder, "lease": lease})
+    ).one_or_none()
+    if row is None:
+        return None
+    await session.execute(_START, {"job": row.job_id})
+    return Claim(row.id, row.epoch, row.job_id, row.seq, row.first_item, row.items, row.losses)
+
+
+_CLAIM_STORED = text("""
+    UPDATE chunk SET state = 'running', epoch = epoch + 1, holder = :holder,
+        lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now())
+    WHERE id = (
+        SELECT c.id FROM chunk AS c JOIN job AS j ON j.id = c.job_id
+        WHERE c.job_id = :job AND c.state = 'ready'
+          AND j.teacher_id IS NULL AND j.state IN ('queued', 'running')
+          AND NOT EXISTS (SELECT FROM chunk WHERE job_id = :job AND state = 'running')
+        ORDER BY c.seq LIMIT 1
+        FOR UPDATE OF c SKIP LOCKED
+    )
+    RETURNING id, epoch, job_id, seq, first_item, items, losses
+""")
+
+
 async def renew(session: AsyncSession, holder: str, lease: timedelta) -> set[tuple[UUID, int]]:
     """Sign of life for everything this process holds; answers what it still holds."""
     rows = await session.execute(_RENEW, {"holder": holder, "lease": lease})

@@ -1,8 +1,11 @@
 """A job as a worker holds it, and what a worker has for all of its jobs."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
 from app.corpus.candidate import Place, Reply, Target
@@ -16,6 +19,8 @@ from app.jobs.lease import Claim
 from app.jobs.outcome import Failed
 from app.jobs.schemas import JobSpec
 from app.jobs.store import open_items
+from app.jobs.stored import Stored, read_stored
+from app.prompts.prompt import Prompt
 from app.prompts.sandbox import RenderPool
 from app.teachers import store as teachers
 from app.teachers.clients import Clients
@@ -34,9 +39,18 @@ class Loaded:
     samples_per_item: int
     blueprint: Blueprint
 
-    @property
-    def chain(self) -> Chain:
+    def chain_of(self, _: Reply) -> Chain:
         return self.blueprint.chain
+
+    async def unsettled(self, session: AsyncSession, first_item: int, items: int) -> list[Reply]:
+        """Replies of these items that an earlier holder kept and did not settle."""
+        return await corpora.unsettled(session, self.job_id, first_item, items)
+
+    async def prompts(
+        self, pool: RenderPool, replies: Sequence[Reply], seq: int
+    ) -> dict[int, Prompt]:
+        """What these replies of the chunk `seq` were asked, by item, where a filter needs it."""
+        return await self.blueprint.prompts(pool, replies, seq)
 
     @property
     def share(self) -> int:
@@ -105,21 +119,36 @@ class Tools:
     clients: Clients
     deadline: float
     """Seconds that one call to a teacher may take in all."""
-    _blueprints: OrderedDict[UUID, tuple[Target, int, Blueprint]] = field(
-        default_factory=OrderedDict
-    )
+    _known: OrderedDict[UUID, Loaded | Stored] = field(default_factory=OrderedDict)
 
-    async def load(self, job_id: UUID) -> Loaded:
-        """The job, its blueprint remembered from earlier chunks: a job's document never changes."""
+    async def load(self, job_id: UUID) -> Loaded | Stored:
+        """The job, remembered from earlier chunks: its document never changes. Its teacher does,
+        so that one is read again.
+        """
+        known = self._known.get(job_id)
+        if isinstance(known, Stored):
+            return known
         async with self.database.unit_of_work() as session:
-            job = await store.get(session, job_id)
-            if job_id not in self._blueprints:
-                spec = JobSpec.model_validate(job.document)
-                blueprint = await read_blueprint(session, spec)
-                target = await corpora.target(session, job.corpus_id, blueprint.near)
-                self._blueprints[job_id] = (target, job.samples_per_item, blueprint)
-                if len(self._blueprints) > _JOBS_REMEMBERED:
-                    self._blueprints.popitem(last=False)
-            teacher = await teachers.by_id(session, job.teacher_id)
-        target, samples, blueprint = self._blueprints[job_id]
-        return Loaded(job_id, target, teacher, samples, blueprint)
+            if known is None:
+                known = await _read(session, job_id)
+            else:
+                teacher = await teachers.by_id(session, known.teacher.id)
+                known = replace(known, teacher=teacher)
+        self._known[job_id] = known
+        if len(self._known) > _JOBS_REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
+
+async def _read(session: AsyncSession, job_id: UUID) -> Loaded | Stored:
+    job = await store.get(session, job_id)
+    if job.teacher_id is None:
+        return await read_stored(session, job)
+    blueprint = await read_blueprint(session, JobSpec.model_validate(job.document))
+    return Loaded(
+        job_id=job_id,
+        target=await corpora.target(session, job.corpus_id, blueprint.near),
+        teacher=await teachers.by_id(session, job.teacher_id),
+        samples_per_item=job.samples_per_item,
+        blueprint=blueprint,
+    )

@@ -20,6 +20,13 @@ class Job(Base, kw_only=True):
             "state IN ('queued', 'running', 'cancelling', 'finished', 'failed', 'cancelled')",
             name="state",
         ),
+        CheckConstraint("kind IN ('generate', 'reprocess', 'import')", name="kind"),
+        CheckConstraint(
+            "(kind = 'generate') = (teacher_id IS NOT NULL)"
+            " AND (kind <> 'generate' OR template_version_id IS NOT NULL)",
+            name="kind_has_teacher",
+        ),
+        Index(None, "corpus_id"),
         Index(
             "ix_job_live",
             "teacher_id",
@@ -33,21 +40,33 @@ class Job(Base, kw_only=True):
     )
 
     id: Mapped[UUID] = new_id()
+    kind: Mapped[str] = mapped_column(default="generate", server_default="generate")
+    """`generate` asks a teacher; `reprocess` and `import` ask nobody: their replies are stored."""
     namespace: Mapped[str]
     document: Mapped[dict[str, Any]]
     """The resolved job document: every "latest" pinned, every default written out."""
     digest: Mapped[str]
     corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
-    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("teacher.id"), index=True)
-    template_version_id: Mapped[UUID] = mapped_column(ForeignKey("template_version.id"), index=True)
-    few_shot_version_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("few_shot_version.id"), index=True
+    shadow_id: Mapped[UUID | None] = mapped_column(default=None)
+    """Of a job that rebuilds its own corpus: the hidden one that it fills meanwhile."""
+    teacher_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("teacher.id"), default=None, index=True
     )
-    seed_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("seed_version.id"), index=True)
+    template_version_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("template_version.id"), default=None, index=True
+    )
+    few_shot_version_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("few_shot_version.id"), default=None, index=True
+    )
+    seed_version_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("seed_version.id"), default=None, index=True
+    )
     num_records: Mapped[int]
     max_candidates: Mapped[int]
     samples_per_item: Mapped[int]
     priority: Mapped[int] = mapped_column(default=0)
+    before: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Of a reprocess job: how its replies had been decided, by reason; `accepted` is one."""
     state: Mapped[str] = mapped_column(default="queued")
     reason: Mapped[str | None] = mapped_column(default=None)
     """Why it ended as it did, in a sentence."""

@@ -29,6 +29,15 @@ def items_per_chunk(items: int, samples_per_item: int) -> int:
     return min(largest, max(smallest, ceil(items / _CHUNKS_WANTED)))
 
 
+STORED = 1024
+"""Items of a chunk of stored replies: nothing is lost with its holder, so it may be larger."""
+
+
+def stored_per_chunk(items: int) -> int:
+    """Items of each chunk of a job that asks nobody."""
+    return min(STORED, items)
+
+
 def more_items(
     *, missing: int, accepted: int, settled: int, planned: int, most: int, samples_per_item: int
 ) -> int:

@@ -37,8 +37,10 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
     """
     async with database.unit_of_work() as session:
         job = await store.get(session, job_id)
+    if not job.publishes:
+        return
     spec = JobSpec.model_validate(job.document).publish
-    if spec is None or not job.publishes:
+    if spec is None:
         return
     files = Files(data_dir)
     try:

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
-from app.corpus.models import Corpus
 from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
 from app.evaluations.pin import pinned
+from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.publication import check_publication
 from app.jobs.schemas import MOST_RECORDS, FewShotSpec, JobSpec
 from app.names import Ref
@@ -63,8 +63,8 @@ class Resolved:
 async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     """Raises `Invalid` that names every field of the document that cannot be carried out."""
     corpus = await corpora.find(session, spec.corpus)
-    teacher = await _named("/teacher", spec.teacher, teachers.get(session, spec.teacher))
-    version = await _named(
+    teacher = await named("/teacher", spec.teacher, teachers.get(session, spec.teacher))
+    version = await named(
         "/template", spec.template, prompts.resolve_template(session, spec.template)
     )
     template = version.template
@@ -77,9 +77,9 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         session, spec.corpus.namespace, spec.accept.decontaminate, "/accept/decontaminate"
     )
     accept = spec.accept.resolved(template.format).model_copy(update={"decontaminate": against})
-    columns = _columns(template)
-    _check_columns(corpus, columns)
-    dedup = _dedup(spec, corpus, template)
+    columns = columns_of(template.inputs, template.response)
+    check_columns(corpus, columns)
+    dedup = policy_of(spec.dedup, corpus, template.dedup, template.input_names, template.response)
     if spec.publish is not None:
         await check_publication(session, corpus, columns, spec.publish)
 
@@ -118,7 +118,7 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     )
 
 
-async def _named(field: str, value: object, looking: Awaitable[T]) -> T:
+async def named(field: str, value: object, looking: Awaitable[T]) -> T:
     """A thing the document names; that there is none is the document's fault."""
     try:
         return await looking
@@ -137,7 +137,7 @@ async def _few_shot(
     if spec.few_shot is None:
         return None, None
     name = spec.few_shot.set_
-    version = await _named("/few_shot/set", name, prompts.resolve_few_shot(session, name))
+    version = await named("/few_shot/set", name, prompts.resolve_few_shot(session, name))
     examples = version.few_shot.examples
     k = spec.few_shot.k or len(examples)
     if k > len(examples):
@@ -155,7 +155,7 @@ async def _seeds(
     needed = [name for name in template.input_names if name in template.inputs["required"]]
     if spec.seeds.dataset is not None:
         name = spec.seeds.dataset
-        dataset, version = await _named("/seeds/dataset", name, seeds.get(session, name))
+        dataset, version = await named("/seeds/dataset", name, seeds.get(session, name))
         plan = SeedPlan.of(spec.seeds, version.rows, version.columns)
         _check_inputs(plan, template, needed)
         return plan, Ref(dataset.namespace, dataset.name, version.version), version.id
@@ -206,48 +206,3 @@ def _beyond(sampling: Sampling, teacher: Teacher) -> Iterator[tuple[str, str, An
     elif (sampling.top_logprobs or 0) > (able.max_logprobs or 0) and able.max_logprobs is not None:
         most = f"should be at most {able.max_logprobs}, what this teacher gives"
         yield "top_logprobs", most, sampling.top_logprobs
-
-
-def _dedup(spec: JobSpec, corpus: Corpus | None, template: Template) -> DedupSpec:
-    """The corpus's policy; what it leaves open is the job's to say, then the template's."""
-    own = DedupSpec() if corpus is None else DedupSpec.model_validate(corpus.dedup)
-    wanted = (spec.dedup or DedupSpec()).over(own)
-    if corpus is not None and not own.agrees(wanted):
-        raise Invalid.at(
-            "/dedup",
-            f"should agree with the dedup policy of {spec.corpus}, which is {corpus.dedup}",
-            wanted.model_dump(mode="json", exclude_none=True),
-            hint="A corpus has one policy for all of its records; give another corpus.",
-        )
-    return wanted.resolved(template.dedup, template.input_names, template.response, "/dedup")
-
-
-def _columns(template: Template) -> dict[str, str]:
-    """JSON type by field of the records this template makes."""
-    properties = {**template.inputs["properties"], **template.response["properties"]}
-    return {name: _type(schema) for name, schema in properties.items()}
-
-
-def _type(schema: Any) -> str:
-    kind = schema.get("type") if isinstance(schema, dict) else None
-    if isinstance(kind, str):
-        return kind
-    values = schema.get("enum") if isinstance(schema, dict) else None
-    is_text = isinstance(values, list) and all(isinstance(v, str) for v in values)
-    return "string" if is_text else "any"
-
-
-def _check_columns(corpus: Corpus | None, columns: dict[str, str]) -> None:
-    if corpus is None or corpus.columns is None or corpus.columns == columns:
-        return
-    raise Invalid.at(
-        "/corpus",
-        f"should be a corpus of records with the fields {_listed(columns)}; the records of "
-        f"{corpus.namespace}/{corpus.name} have {_listed(corpus.columns)}",
-        f"{corpus.namespace}/{corpus.name}",
-        hint="A corpus has one record schema; give another corpus for another kind of record.",
-    )
-
-
-def _listed(columns: dict[str, str]) -> str:
-    return ", ".join(f"{name} ({kind})" for name, kind in sorted(columns.items()))

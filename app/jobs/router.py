@@ -14,14 +14,22 @@ from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.errors import Conflict, NotFound
 from app.jobs import store
 from app.jobs.advance import advance
+from app.jobs.documents import ReprocessSpec
+from app.jobs.imports.arrival import arrived
+from app.jobs.imports.submit import submit_import
+from app.jobs.imports.wishes import read_wishes
 from app.jobs.models import Job
 from app.jobs.preview import MOST_ROWS, PreviewView, preview
+from app.jobs.reprocess import submit_reprocess
 from app.jobs.schemas import FailureView, JobSpec, JobView
 from app.jobs.submit import submit
-from app.names import Name
+from app.names import Name, Ref
 from app.teachers import store as teachers
+from app.uploads.formats import UPLOAD, Format, format_of
+from app.web import body as bodies
+from app.web import idempotency
 from app.web.paging import Page, PageDep, page_of
-from app.web.route import DatabaseDep, Route, SessionDep, not_replayed
+from app.web.route import DatabaseDep, Route, SessionDep, not_replayed, reads_stream
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
 
@@ -36,6 +44,97 @@ async def submit_job(
     job = await submit(session, request.app.state.render_pool, body)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return await _view(session, job)
+
+
+@router.post("/jobs/reprocess", status_code=201)
+async def reprocess(
+    body: ReprocessSpec, session: SessionDep, caller: CallerDep, response: Response
+) -> JobView:
+    """Decide stored replies anew, by other filters and another dedup policy, into another corpus
+    or their own. No teacher is asked. The answer shows how they had been decided before.
+
+    Their own corpus is rebuilt beside itself: it stays as it is until the job has finished, and
+    takes no other job until then.
+    """
+    job = await submit_reprocess(session, body)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return await _view(session, job)
+
+
+@router.post(
+    "/corpora/{namespace}/{name}/imports",
+    status_code=201,
+    tags=["corpora"],
+    response_model=JobView,
+    openapi_extra=UPLOAD,
+)
+@reads_stream
+@not_replayed  # by the route; it has to read the file to know whether it is the same
+async def import_file(
+    namespace: Name,
+    name: Name,
+    request: Request,
+    session: SessionDep,
+    caller: CallerDep,
+    form: Annotated[
+        Format | None,
+        Query(alias="format", description="Instead of a Content-Type: jsonl, csv or parquet."),
+    ] = None,
+    file: Annotated[
+        str, Query(max_length=255, description="What the file is called, for the lineage.")
+    ] = "upload",
+    accept: Annotated[
+        str | None,
+        Query(
+            description="What drops rows, as JSON; as in a job document.",
+            examples=['{"filters": [{"name": "length", "field": "answer", "min_words": 5}]}'],
+        ),
+    ] = None,
+    dedup: Annotated[
+        str | None,
+        Query(
+            description="What makes two records the same, as JSON; the corpus's own policy if it "
+            "is not said.",
+            examples=['{"on": ["question"]}'],
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        Query(
+            description="Where columns of the file go, as JSON; the others are left out.",
+            examples=['{"instruction": "question", "output": "answer"}'],
+        ),
+    ] = None,
+) -> Response:
+    """Take JSON Lines, CSV (with a header; every cell is text) or Parquet into a corpus: all of
+    it is queued, or nothing and the line that is wrong. The answer is a job: it filters the rows
+    and drops what the corpus has already, as for replies of a teacher.
+
+    A corpus that is not there is made, with the columns of the file. The rows are kept as they
+    came, and can be reprocessed.
+    """
+    settings, headers = request.app.state.settings, request.headers
+    wishes = read_wishes(file, accept, dedup, columns)
+    found = format_of(headers.get("content-type", ""), headers.get("content-encoding", ""), form)
+    sent = bodies.chunks(request, settings.max_upload_bytes)
+    folder = settings.data_dir / "uploads"
+    async with arrived(
+        sent, found, wishes.columns, folder=folder, most=settings.max_upload_bytes
+    ) as arrival:
+
+        async def take_in() -> Response:
+            job = await submit_import(session, Ref(namespace, name), arrival, wishes)
+            view = await _view(session, job)
+            return Response(
+                view.model_dump_json(),
+                201,
+                {"Location": f"/v1/jobs/{job.id}"},
+                "application/json",
+            )
+
+        if idempotency.HEADER not in headers:
+            return await take_in()
+        return await idempotency.once(session, request, arrival.sha256.encode(), take_in)
 
 
 @router.get("/jobs")
@@ -54,12 +153,12 @@ async def list_jobs(
         session, namespace=namespace, state=state, before=page.after_id, limit=page.limit + 1
     )
     accounts = await store.ledgers(session, [job.id for job in rows])
-    away = await teachers.away(session, {job.teacher_id for job in rows})
+    away = await teachers.away(session, {job.teacher_id for job in rows if job.teacher_id})
     return page_of(
         rows,
         page,
         lambda job: job.id,
-        lambda job: JobView.of(job, accounts[job.id], away.get(job.teacher_id)),
+        lambda job: JobView.of(job, accounts[job.id], _waits(job, away)),
     )
 
 
@@ -151,5 +250,10 @@ async def preview_job(
 
 async def _view(session: AsyncSession, job: Job) -> JobView:
     account = await store.ledger(session, job.id)
-    away = await teachers.away(session, {job.teacher_id})
-    return JobView.of(job, account, away.get(job.teacher_id))
+    away = await teachers.away(session, {job.teacher_id} if job.teacher_id else ())
+    return JobView.of(job, account, _waits(job, away))
+
+
+def _waits(job: Job, away: dict[UUID, str]) -> str | None:
+    """Why the job's teacher is away, if it has one and it is."""
+    return None if job.teacher_id is None else away.get(job.teacher_id)

@@ -1,5 +1,6 @@
 """The job document, and a job as it is shown."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -123,6 +124,9 @@ class TokensView(BaseModel):
 
 class JobView(BaseModel):
     id: UUID
+    kind: Literal["generate", "reprocess", "import"]
+    """`generate` asks a teacher; `reprocess` decides stored replies anew; `import` takes in a
+    file."""
     state: Literal[
         "queued",
         "running",
@@ -139,8 +143,11 @@ class JobView(BaseModel):
     document: dict[str, Any]
     """Resolved: every "latest" pinned, every default written out."""
     num_records: int
+    """The target; of a job that asks nobody, how many replies it decides on."""
     ledger: LedgerView
     funnel: FunnelView
+    before: FunnelView | None
+    """Of a reprocess job: how the same replies had been decided when it was submitted."""
     tokens: TokensView
     published: str | None
     created_at: datetime
@@ -152,6 +159,7 @@ class JobView(BaseModel):
         is_waiting = waiting is not None and job.state in {"queued", "running"}
         return cls(
             id=job.id,
+            kind=job.kind,
             state="waiting_for_teacher" if is_waiting else job.state,
             reason=waiting if is_waiting else job.reason,
             digest=job.digest,
@@ -165,7 +173,10 @@ class JobView(BaseModel):
                 cancelled=account.cancelled,
                 open=account.open,
             ),
-            funnel=_funnel(account),
+            funnel=_funnel(account.accepted, account.reasons),
+            before=None
+            if job.before is None
+            else _funnel(job.before["accepted"], job.before["reasons"]),
             tokens=TokensView(
                 prompt=account.prompt_tokens,
                 completion=account.completion_tokens,
@@ -178,9 +189,9 @@ class JobView(BaseModel):
         )
 
 
-def _funnel(account: Ledger) -> FunnelView:
-    by_reason: dict[str | None, int] = {None: account.accepted}
-    by_reason.update(account.reasons)
+def _funnel(accepted: int, reasons: Mapping[str, int]) -> FunnelView:
+    by_reason: dict[str | None, int] = {None: accepted}
+    by_reason.update(reasons)
     counted = funnel.count(by_reason)
     by_name = {stage.value: number for stage, number in counted.items()}
     return FunnelView(
@@ -189,7 +200,7 @@ def _funnel(account: Ledger) -> FunnelView:
         filtered=by_name["filtered"],
         novel=by_name["novel"],
         accepted=by_name["accepted"],
-        reasons=dict(account.reasons),
+        reasons=dict(reasons),
     )
 
 

@@ -31,6 +31,28 @@ async def get(session: AsyncSession, job_id: UUID) -> Job:
     return job
 
 
+async def some(session: AsyncSession, job_ids: Sequence[UUID]) -> Sequence[Job]:
+    """Those of these jobs that there are, oldest first."""
+    return (await session.scalars(select(Job).where(Job.id.in_(job_ids)).order_by(Job.id))).all()
+
+
+async def with_replies(session: AsyncSession, corpus_id: UUID) -> Sequence[Job]:
+    """The jobs that decided on what a corpus holds, oldest first; not those that only tried to
+    rebuild it.
+    """
+    query = select(Job).where(Job.corpus_id == corpus_id).order_by(Job.id)
+    tried = Job.shadow_id.is_not(None) & (Job.state != "finished")
+    return (await session.scalars(query.where(~tried))).all()
+
+
+async def chunk_starts(session: AsyncSession, job_id: UUID) -> Sequence[int]:
+    """The first item of each chunk of a job; they are numbered from 0 in this order."""
+    return (await session.scalars(_CHUNK_STARTS, {"job": job_id})).all()
+
+
+_CHUNK_STARTS = text("SELECT first_item FROM chunk WHERE job_id = :job ORDER BY seq")
+
+
 async def lock(session: AsyncSession, job_id: UUID) -> Job:
     """The job, locked until the transaction ends: whoever decides what it does next holds this."""
     job = await session.get(Job, job_id, with_for_update=True, populate_existing=True)
@@ -228,6 +250,7 @@ async def undecided(session: AsyncSession) -> Sequence[UUID]:
     return (await session.scalars(_UNDECIDED)).all()
 
 
+# Passing over jobs that somebody is deciding for: to put a rebuilt corpus in place takes a while.
 _UNDECIDED = text("""
     SELECT id FROM job
     WHERE state IN ('queued', 'running', 'cancelling')
@@ -236,6 +259,7 @@ _UNDECIDED = text("""
           state = 'cancelling'
           OR NOT EXISTS (SELECT FROM chunk WHERE job_id = job.id AND chunk.state = 'ready')
       )
+    FOR UPDATE SKIP LOCKED
 """)
 
 

@@ -4,6 +4,7 @@ from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import shadow
 from app.corpus import store as corpora
 from app.corpus.models import Corpus
 from app.errors import Invalid
@@ -21,6 +22,7 @@ async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
     resolved = await resolve(session, spec)
     await _rehearse(session, pool, resolved.spec)
     corpus, _ = await corpora.get_or_create(session, spec.corpus, resolved.dedup)
+    await shadow.require_open(session, corpus.id)
     if not await corpora.settle(session, corpus.id, resolved.columns, resolved.dedup):
         # Another job settled its shape since: say so as if it had been there all along.
         await session.refresh(corpus)

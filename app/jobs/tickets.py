@@ -2,7 +2,8 @@
 
 A teacher has as many slots as it may have chunks in flight. The slot's name is the ticket's lock,
 so that holds across all workers. A ticket names no chunk: what it finds is the ledger's decision,
-and nothing that a delivery loses, repeats or brings late can change an outcome.
+and nothing that a delivery loses, repeats or brings late can change an outcome. A job that asks
+nobody has one slot of its own.
 """
 
 from datetime import timedelta
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 QUEUE = "chunks"
 TASK = "limbeck.chunk"
+STORED_TASK = "limbeck.stored"
 PUBLISH_TASK = "limbeck.publish"
 
 
@@ -42,8 +44,23 @@ _ISSUE = text("""
 """)
 
 
+async def issue_stored(session: AsyncSession) -> None:
+    """A ticket for every job that asks nobody and has work ready."""
+    await session.execute(_ISSUE_STORED, {"queue": QUEUE, "task": STORED_TASK})
+
+
+_ISSUE_STORED = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+    SELECT :queue, :task, 'stored:' || id, 'stored:' || id, jsonb_build_object('job_id', id)
+    FROM job WHERE teacher_id IS NULL AND state IN ('queued', 'running')
+      AND EXISTS (SELECT FROM chunk WHERE job_id = job.id AND state = 'ready')
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+""")
+
+
 async def top_up(session: AsyncSession) -> None:
-    """Tickets for every teacher that has work ready and is not away."""
+    """Tickets for every teacher that has work ready and is not away, and for stored replies."""
+    await issue_stored(session)
     for teacher_id in (await session.scalars(_WITH_WORK)).all():
         await issue(session, teacher_id)
 

@@ -16,10 +16,12 @@ from uuid import UUID, uuid4
 import procrastinate
 import structlog
 from procrastinate import App, PsycopgConnector
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import shadow
 from app.jobs import lease, store, tickets
 from app.jobs.advance import advance
-from app.jobs.chunk import Done, HandedBack, work
+from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
@@ -82,7 +84,11 @@ class Worker:
 
         @app.task(name=tickets.TASK, queue=tickets.QUEUE)
         async def chunk(teacher_id: str, slot: int) -> None:
-            await self._take(UUID(teacher_id), slot)
+            await self._take_for(UUID(teacher_id), slot)
+
+        @app.task(name=tickets.STORED_TASK, queue=tickets.QUEUE)
+        async def stored(job_id: str) -> None:
+            await self._take_stored(UUID(job_id))
 
         @app.task(name=tickets.PUBLISH_TASK, queue=tickets.QUEUE)
         async def publish(job_id: str) -> None:
@@ -108,41 +114,56 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await running
 
-    async def _take(self, teacher_id: UUID, slot: int) -> None:
-        """What a ticket leads to: chunks of one teacher, one after the other, for a turn. Then the
-        slot's next ticket goes behind those of other teachers.
+    async def _take_for(self, teacher_id: UUID, slot: int) -> None:
+        """What a teacher's ticket leads to: its chunks, for a turn. Then the slot's next ticket
+        goes behind those of other teachers.
         """
+        await self._take(
+            lambda session: lease.claim(session, teacher_id, self.holder, self.lease),
+            lambda session: tickets.issue_slot(session, teacher_id, slot),
+            lambda end: self._judge(teacher_id, end),
+        )
+
+    async def _take_stored(self, job_id: UUID) -> None:
+        """What the ticket of a job that asks nobody leads to: its chunks, for a turn."""
+        await self._take(
+            lambda session: lease.claim_stored(session, job_id, self.holder, self.lease),
+            tickets.issue_stored,
+            _goes_on,
+        )
+
+    async def _take(
+        self,
+        claim_next: Callable[[AsyncSession], Awaitable[Claim | None]],
+        issue_next: Callable[[AsyncSession], Awaitable[None]],
+        judge: Callable[[End], Awaitable[bool]],
+    ) -> None:
         database = self.tools.database
         until = asyncio.get_running_loop().time() + TURN
         while not self.draining.is_set():
-            claim = await transaction(
-                database, lambda session: lease.claim(session, teacher_id, self.holder, self.lease)
-            )
+            claim = await transaction(database, claim_next)
             if claim is None:
                 return
             with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
-                if not await self._work(claim, teacher_id):
+                if not await judge(await self._work(claim)):
                     return
             if asyncio.get_running_loop().time() > until:
-                await transaction(
-                    database, lambda session: tickets.issue_slot(session, teacher_id, slot)
-                )
+                await transaction(database, issue_next)
                 return
 
-    async def _work(self, claim: Claim, teacher_id: UUID) -> bool:
-        """Work a claimed chunk; answers whether the teacher is fit for the next."""
+    async def _work(self, claim: Claim) -> End:
         key = (claim.chunk_id, claim.epoch)
         task = asyncio.current_task()
         if task is not None:
             self.held[key] = task
         try:
             job = await self.tools.load(claim.job_id)
-            end = await work(claim, job, self.tools, in_flight=job.share, draining=self.draining)
+            return await work(claim, job, self.tools, in_flight=job.share, draining=self.draining)
         finally:
             self.held.pop(key, None)
-        return await self._judge(teacher_id, end)
 
-    async def _judge(self, teacher_id: UUID, end: object) -> bool:
+    async def _judge(self, teacher_id: UUID, end: End) -> bool:
+        """Note whether the teacher is there; answers whether it is fit for the next chunk."""
         database = self.tools.database
         match end:
             case HandedBack(failure=failure) if failure is not None:
@@ -194,6 +215,12 @@ class Worker:
             await tickets.drop_stalled(session, self.lease)
             await tickets.top_up(session)
             await tickets.issue_publications(session)
+        async with unit_of_work() as session:
+            await shadow.clear(session)
+
+
+async def _goes_on(_: End) -> bool:
+    return True
 
 
 async def _forever(duty: Callable[[], Awaitable[None]], every: float) -> None:

@@ -24,12 +24,14 @@ def upgrade() -> None:
             "dedup", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
         sa.Column("salt", sa.BigInteger(), nullable=False),
+        sa.Column("shadow_of", sa.UUID(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
         ),
+        sa.ForeignKeyConstraint(["shadow_of"], ["corpus.id"], name=op.f("fk_corpus_shadow_of")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_corpus")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_corpus_namespace_name")),
     )
@@ -61,6 +63,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_few_shot_set")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_few_shot_set_namespace_name")),
+    )
+    op.create_table(
+        "replayed",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("source_job_id", sa.UUID(), nullable=False),
+        sa.Column("source_item", sa.BigInteger(), nullable=False),
+        sa.Column("source_sample", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", "item", name=op.f("pk_replayed")),
     )
     op.create_table(
         "sample",
@@ -348,6 +359,30 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "tombstone",
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("sample", sa.SmallInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column(
+            "deleted_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_tombstone_corpus_id")),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_tombstone")),
+    )
+    op.create_index(
+        op.f("ix_tombstone_corpus_id_record_id"),
+        "tombstone",
+        ["corpus_id", "record_id"],
+        unique=False,
+    )
+    op.create_table(
         "dataset_version",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("dataset_id", sa.UUID(), nullable=False),
@@ -458,7 +493,11 @@ def upgrade() -> None:
         sa.Column("version", sa.SmallInteger(), nullable=False),
         sa.Column("bands", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.ForeignKeyConstraint(
-            ["record_id"], ["record.id"], name=op.f("fk_signature_record_id"), ondelete="CASCADE"
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_signature_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("record_id", name=op.f("pk_signature")),
     )
@@ -487,20 +526,25 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("kind", sa.Text(), server_default="generate", nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
         sa.Column(
             "document", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("teacher_id", sa.UUID(), nullable=False),
-        sa.Column("template_version_id", sa.UUID(), nullable=False),
+        sa.Column("shadow_id", sa.UUID(), nullable=True),
+        sa.Column("teacher_id", sa.UUID(), nullable=True),
+        sa.Column("template_version_id", sa.UUID(), nullable=True),
         sa.Column("few_shot_version_id", sa.UUID(), nullable=True),
         sa.Column("seed_version_id", sa.UUID(), nullable=True),
         sa.Column("num_records", sa.BigInteger(), nullable=False),
         sa.Column("max_candidates", sa.BigInteger(), nullable=False),
         sa.Column("samples_per_item", sa.BigInteger(), nullable=False),
         sa.Column("priority", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "before", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("publishes", sa.Boolean(), nullable=False),
@@ -513,6 +557,11 @@ def upgrade() -> None:
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(kind = 'generate') = (teacher_id IS NOT NULL) AND (kind <> 'generate' OR template_version_id IS NOT NULL)",
+            name=op.f("ck_job_kind_has_teacher"),
+        ),
+        sa.CheckConstraint("kind IN ('generate', 'reprocess', 'import')", name=op.f("ck_job_kind")),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'cancelling', 'finished', 'failed', 'cancelled')",
             name=op.f("ck_job_state"),
@@ -534,6 +583,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
+    op.create_index(op.f("ix_job_corpus_id"), "job", ["corpus_id"], unique=False)
     op.create_index(
         op.f("ix_job_few_shot_version_id"), "job", ["few_shot_version_id"], unique=False
     )

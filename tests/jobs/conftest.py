@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.db import Database
-from app.jobs import lease
+from app.jobs import lease, store
 from app.jobs.chunk import End, work
 from app.jobs.loaded import Tools
 from app.prompts.sandbox import RenderPool
@@ -93,9 +93,16 @@ def drain(tools: Tools, ready: httpx.AsyncClient) -> Drain:
 
 
 async def claim_one(tools: Tools, holder: str = "me") -> lease.Claim | None:
+    """A chunk of the teacher's jobs, or else of a job that asks nobody."""
     async with tools.database.unit_of_work() as session:
-        page = await teachers.page(session, namespace=None, after=None, limit=1)
-        return await lease.claim(session, page[0].id, holder, LEASE)
+        for teacher in await teachers.page(session, namespace=None, after=None, limit=1):
+            if claim := await lease.claim(session, teacher.id, holder, LEASE):
+                return claim
+        jobs = await store.page(session, namespace=None, state=None, before=None, limit=200)
+        for job in reversed([job for job in jobs if job.teacher_id is None]):
+            if claim := await lease.claim_stored(session, job.id, holder, LEASE):
+                return claim
+        return None
 
 
 async def work_one(tools: Tools) -> End | None:

@@ -1,0 +1,122 @@
+"""A job that asks nobody, as a worker holds it: all its replies are stored already."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus import replay
+from app.corpus import store as corpus
+from app.corpus.candidate import Reply, Target
+from app.curation.chain import Chain
+from app.curation.novelty import DedupSpec
+from app.evaluations import load as evaluations
+from app.jobs import store
+from app.jobs.blueprint import Blueprint, asked
+from app.jobs.documents import ImportSpec, ReprocessSpec
+from app.jobs.models import Job
+from app.jobs.sources import read_source, told
+from app.prompts import store as templates
+from app.prompts.prompt import Prompt
+from app.prompts.sandbox import RenderPool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One job's replies: how they are decided, and what had been asked."""
+
+    chain: Chain
+    blueprint: Blueprint | None = None
+    """Nothing for what was imported."""
+    starts: Sequence[int] = ()
+    """The first item of each of its chunks."""
+
+    def seq(self, item: int) -> int:
+        """The chunk in which it asked for an item: what its prompt showed depends on that."""
+        return bisect_right(self.starts, item) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    job_id: UUID
+    target: Target
+    """Where records land: a hidden corpus, where the job rebuilds its own."""
+    replays: bool
+    """Whether its replies are those of other jobs."""
+    told: Mapping[UUID, Told]
+    """By the job whose replies they are."""
+
+    share = 1
+    """It asks nobody, so it has nothing in flight."""
+
+    def chain_of(self, reply: Reply) -> Chain:
+        return self._told(reply).chain
+
+    async def unsettled(self, session: AsyncSession, first_item: int, items: int) -> list[Reply]:
+        """Replies of these items that were not settled yet, in their order."""
+        unsettled = replay.unsettled if self.replays else corpus.unsettled
+        return await unsettled(session, self.job_id, first_item, items)
+
+    async def prompts(
+        self,
+        pool: RenderPool,
+        replies: Sequence[Reply],
+        _: int,
+    ) -> dict[int, Prompt]:
+        """What these replies were asked, by item of this job, where a filter needs it: rendered
+        again by the job that asked, and known by its digest to be the same text.
+        """
+        alike: defaultdict[tuple[UUID, int], list[Reply]] = defaultdict(list)
+        for reply in replies:
+            told = self._told(reply)
+            if reply.source and told.blueprint and told.chain.needs_prompt:
+                seq = told.seq(reply.source.item) if told.blueprint.shown else 0
+                alike[reply.source.job_id, seq].append(reply)
+        found: dict[int, Prompt] = {}
+        for (job_id, seq), together in alike.items():
+            blueprint = self.told[job_id].blueprint
+            rows = [(r.place.item, r.inputs, r.seed_position) for r in together]
+            if blueprint is not None:
+                found |= asked(await blueprint.questions(pool, rows, seq))
+        digests = {r.place.item: r.prompt_digest for r in replies}
+        return {item: one for item, one in found.items() if one.digest == digests[item]}
+
+    def _told(self, reply: Reply) -> Told:
+        return self.told[reply.source.job_id if reply.source else self.job_id]
+
+
+async def read_stored(session: AsyncSession, job: Job) -> Stored:
+    near = DedupSpec.model_validate(job.document["dedup"]).rule
+    return Stored(
+        job_id=job.id,
+        target=await corpus.target(session, job.shadow_id or job.corpus_id, near),
+        replays=job.kind == "reprocess",
+        told=await _read_told(session, job),
+    )
+
+
+async def _read_told(session: AsyncSession, job: Job) -> dict[UUID, Told]:
+    if job.kind == "import":
+        taken_in = ImportSpec.model_validate(job.document)
+        chain = Chain.of(
+            taken_in.accept,
+            "json",
+            taken_in.response,
+            taken_in.dedup.on,
+            contamination=await evaluations.load(session, taken_in.accept.decontaminate or ()),
+        )
+        return {job.id: Told(chain)}
+    spec = ReprocessSpec.model_validate(job.document)
+    template = None
+    if spec.template is not None:
+        template = (await templates.resolve_template(session, spec.template)).template
+    found = {}
+    for each in await told(session, spec.from_.jobs):
+        source = await read_source(session, each)
+        chain = await source.chain(session, spec, template)
+        starts = await store.chunk_starts(session, each.id)
+        found[each.id] = Told(chain, source.blueprint, starts)
+    return found
