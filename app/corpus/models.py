@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ForeignKey,
     Index,
@@ -13,7 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -114,6 +113,8 @@ class StoredReject(Base, kw_only=True):
         UniqueConstraint("job_id", "item", "sample"),
         Index(None, "job_id", "reason", "id"),
         Index(None, "corpus_id", "id"),
+        # A whole code or, as a prefix, a stage.
+        Index(None, "corpus_id", "reason", "id", postgresql_ops={"reason": "text_pattern_ops"}),
     )
 
     id: Mapped[UUID] = new_id()
@@ -163,3 +164,30 @@ class Tombstone(Base, kw_only=True):
     reason: Mapped[str]
     """`reprocessed`: a reprocess job decided otherwise."""
     deleted_at: Mapped[datetime] = now()
+
+
+class Searchable(Base, kw_only=True):
+    """The words of a record or of a reject, in a table of its own: indexing them costs 85 µs of
+    each record (63 words; measured), a quarter of all that is done to store it, so that it is done
+    later and never under a corpus's lock.
+    """
+
+    __tablename__ = "searchable"
+    __table_args__ = (Index(None, "words", postgresql_using="gin"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The record's or the reject's."""
+    words: Mapped[Any] = mapped_column(TSVECTOR)
+    """With one word that no text has, for its kind and corpus: the index then finds within them."""
+
+
+class Unsearchable(Base, kw_only=True):
+    """Places whose words are still to be indexed; one row for each batch that was settled."""
+
+    __tablename__ = "unsearchable"
+
+    id: Mapped[UUID] = new_id()
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"), index=True)
+    job_id: Mapped[UUID]
+    items: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    samples: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))

@@ -1,12 +1,11 @@
 """Corpora over HTTP: what they hold, and what they refused and why."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from app.auth.dependency import CallerDep
-from app.corpus import store
+from app.corpus import browse, store
 from app.corpus.models import Corpus
+from app.corpus.query import RecordsQuery, RejectsQuery
 from app.corpus.schemas import CorpusView, NewCorpus, RecordView, RejectView
 from app.curation.novelty import DedupSpec
 from app.errors import Conflict
@@ -15,15 +14,6 @@ from app.web.paging import Page, PageDep, page_of
 from app.web.route import Route, SessionDep
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=Route)
-
-ReasonQuery = Annotated[
-    str | None,
-    Query(
-        max_length=200,
-        description="A reason, or a stage such as `parse` for all of its reasons.",
-        examples=["filter.length.too_short"],
-    ),
-]
 
 
 @router.post("", status_code=201)
@@ -65,12 +55,18 @@ async def get_corpus(
 
 @router.get("/{namespace}/{name}/records")
 async def list_records(
-    namespace: Name, name: Name, session: SessionDep, caller: CallerDep, page: PageDep
+    namespace: Name,
+    name: Name,
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+    selection: RecordsQuery,
 ) -> Page[RecordView]:
-    """Records, oldest first."""
+    """Records, oldest first: all of them, or those that fit every filter given."""
     corpus = await _named(session, namespace, name)
-    rows = await store.records(
-        session, corpus_id=corpus.id, after=page.after_id, limit=page.limit + 1
+    where = await browse.scope(session, corpus.id, selection)
+    rows = await browse.records(
+        session, where, selection, after=page.after_id, limit=page.limit + 1
     )
     return page_of(rows, page, lambda record: record.id, RecordView.of)
 
@@ -82,12 +78,13 @@ async def list_rejects(
     session: SessionDep,
     caller: CallerDep,
     page: PageDep,
-    reason: ReasonQuery = None,
+    selection: RejectsQuery,
 ) -> Page[RejectView]:
-    """What was refused, oldest first, with why."""
+    """What was refused, oldest first, with why: all of it, or what fits every filter given."""
     corpus = await _named(session, namespace, name)
-    rows = await store.rejects(
-        session, corpus_id=corpus.id, reason=reason, after=page.after_id, limit=page.limit + 1
+    where = await browse.scope(session, corpus.id, selection)
+    rows = await browse.rejects(
+        session, where, selection, after=page.after_id, limit=page.limit + 1
     )
     return page_of(rows, page, lambda reject: reject.id, RejectView.of)
 

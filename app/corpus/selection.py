@@ -1,13 +1,16 @@
-"""Which records of a corpus are meant: by job, by template, by time."""
+"""Which records of a corpus are meant: by job, by template, by time, by what they say."""
 
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.names import Ref
 
 Moment = Annotated[AwareDatetime, Field(examples=["2026-11-21T00:00:00Z"])]
+
+LONGEST_SEARCH = 500
 
 
 class Selection(BaseModel, frozen=True, extra="forbid"):
@@ -42,3 +45,46 @@ class Selection(BaseModel, frozen=True, extra="forbid"):
             and wanted.version in {None, template.version}
             for wanted in self.templates
         )
+
+
+class RecordSelection(Selection, frozen=True, extra="forbid"):
+    """A selection that also looks at who made a record and at what it says."""
+
+    teachers: tuple[Ref, ...] = Field(default=(), max_length=100, examples=[["local"]])
+    """Only records of jobs that asked one of these teachers."""
+    q: str | None = Field(
+        default=None, min_length=1, max_length=LONGEST_SEARCH, examples=['refund "credit card"']
+    )
+    """Only records that have these words in their texts: all of them, in any order and whatever
+    their case; `"in quotes"` next to each other, `or` between alternatives, `-` before a word that
+    must not be there. Words are taken as they are written: no stemming in any language."""
+
+    @model_validator(mode="after")
+    def _teachers_have_no_versions(self) -> Self:
+        for teacher in self.teachers:
+            if teacher.version is not None:
+                raise PydanticCustomError(
+                    "teacher", "a teacher has no versions; seen: {name}", {"name": str(teacher)}
+                )
+        return self
+
+
+class RejectSelection(RecordSelection, frozen=True, extra="forbid"):
+    reason: str | None = Field(
+        default=None, min_length=1, max_length=200, examples=["filter.length.too_short"]
+    )
+    """Only those refused for this reason; a stage, such as `parse`, is all of its reasons."""
+    min_value: float | None = Field(default=None, allow_inf_nan=False)
+    """Only those whose measured `value` is a number, and at least this."""
+    max_value: float | None = Field(default=None, allow_inf_nan=False)
+    """Only those whose measured `value` is a number, and at most this."""
+
+    @model_validator(mode="after")
+    def _some_value_is_left(self) -> Self:
+        if (
+            self.min_value is not None
+            and self.max_value is not None
+            and self.min_value > self.max_value
+        ):
+            raise ValueError("min_value should not be above max_value")
+        return self

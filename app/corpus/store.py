@@ -264,48 +264,6 @@ _REJECT = text("""
 """)
 
 
-async def records(
-    session: AsyncSession,
-    *,
-    corpus_id: UUID | None = None,
-    job_id: UUID | None = None,
-    after: UUID | None,
-    limit: int,
-) -> Sequence[StoredRecord]:
-    """Records of a corpus or of a job, oldest first."""
-    query = select(StoredRecord).order_by(StoredRecord.id).limit(limit)
-    if corpus_id is not None:
-        query = query.where(StoredRecord.corpus_id == corpus_id)
-    if job_id is not None:
-        query = query.where(StoredRecord.job_id == job_id)
-    if after is not None:
-        query = query.where(StoredRecord.id > after)
-    return (await session.scalars(query)).all()
-
-
-async def rejects(
-    session: AsyncSession,
-    *,
-    corpus_id: UUID | None = None,
-    job_id: UUID | None = None,
-    reason: str | None,
-    after: UUID | None,
-    limit: int,
-) -> Sequence[StoredReject]:
-    """Rejects of a corpus or of a job, oldest first; `reason` may be a stage, such as `parse`."""
-    query = select(StoredReject).order_by(StoredReject.id).limit(limit)
-    if corpus_id is not None:
-        query = query.where(StoredReject.corpus_id == corpus_id)
-    if job_id is not None:
-        query = query.where(StoredReject.job_id == job_id)
-    if reason is not None:
-        below = StoredReject.reason.startswith(f"{reason}.", autoescape=True)
-        query = query.where((StoredReject.reason == reason) | below)
-    if after is not None:
-        query = query.where(StoredReject.id > after)
-    return (await session.scalars(query)).all()
-
-
 async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | None:
     """The raw reply behind a record or a reject, whichever job asked for it."""
     replayed = await session.get(Replayed, (place.job_id, place.item))

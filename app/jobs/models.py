@@ -34,6 +34,7 @@ class Job(Base, kw_only=True):
             postgresql_where=text("state IN ('queued', 'running', 'cancelling')"),
         ),
         Index(None, "namespace", "id"),
+        Index(None, "corpus_id", "id"),
         Index(
             "ix_job_unpublished", "id", postgresql_where=text("publishes AND state = 'finished'")
         ),

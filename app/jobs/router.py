@@ -7,10 +7,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.dependency import CallerDep
+from app.corpus import browse
 from app.corpus import store as corpora
+from app.corpus.browse import Scope
 from app.corpus.candidate import Place
-from app.corpus.router import ReasonQuery
+from app.corpus.query import OwnRecordsQuery, OwnRejectsQuery
 from app.corpus.schemas import RecordView, RejectView, ReplyView
+from app.corpus.selection import RecordSelection
 from app.errors import Conflict, NotFound
 from app.jobs import store
 from app.jobs.advance import advance
@@ -183,11 +186,17 @@ async def cancel_job(job_id: UUID, session: SessionDep, caller: CallerDep) -> Jo
 
 @router.get("/jobs/{job_id}/records")
 async def list_job_records(
-    job_id: UUID, session: SessionDep, caller: CallerDep, page: PageDep
+    job_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+    selection: OwnRecordsQuery,
 ) -> Page[RecordView]:
     """What a job added to its corpus, oldest first."""
-    await store.get(session, job_id)
-    rows = await corpora.records(session, job_id=job_id, after=page.after_id, limit=page.limit + 1)
+    where = await _own(session, job_id, selection)
+    rows = await browse.records(
+        session, where, selection, after=page.after_id, limit=page.limit + 1
+    )
     return page_of(rows, page, lambda record: record.id, RecordView.of)
 
 
@@ -197,12 +206,12 @@ async def list_job_rejects(
     session: SessionDep,
     caller: CallerDep,
     page: PageDep,
-    reason: ReasonQuery = None,
+    selection: OwnRejectsQuery,
 ) -> Page[RejectView]:
     """What was refused, oldest first, with why."""
-    await store.get(session, job_id)
-    rows = await corpora.rejects(
-        session, job_id=job_id, reason=reason, after=page.after_id, limit=page.limit + 1
+    where = await _own(session, job_id, selection)
+    rows = await browse.rejects(
+        session, where, selection, after=page.after_id, limit=page.limit + 1
     )
     return page_of(rows, page, lambda reject: reject.id, RejectView.of)
 
@@ -246,6 +255,12 @@ async def preview_job(
     """
     state = request.app.state
     return await preview(database, state.render_pool, state.clients, body, rows)
+
+
+async def _own(session: AsyncSession, job_id: UUID, selection: RecordSelection) -> Scope:
+    job = await store.get(session, job_id)
+    where = await browse.scope(session, job.corpus_id, selection)
+    return Scope(where.corpus_id, [job.id])
 
 
 async def _view(session: AsyncSession, job: Job) -> JobView:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import dedup
+from app.corpus import dedup, search
 from app.corpus import store as corpus
 from app.corpus.candidate import Candidate, Rejected, Reply, Target
 from app.jobs import lease, store
@@ -53,6 +53,8 @@ async def settle(
     ]
     failed = [o for o in outcomes if isinstance(o, Failed)]
     await corpus.reject(session, target.corpus_id, rejected)
+    parsed = [o.place for o in outcomes if not isinstance(o, Failed) and o.fields is not None]
+    await search.enqueue(session, target.corpus_id, parsed)
 
     lost = {d.candidate.place for d in duplicates}
     accepted = [c for c in candidates if c.place not in lost]

@@ -18,7 +18,7 @@ import structlog
 from procrastinate import App, PsycopgConnector
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import shadow
+from app.corpus import search, shadow
 from app.jobs import lease, store, tickets
 from app.jobs.advance import advance
 from app.jobs.chunk import Done, End, HandedBack, work
@@ -59,6 +59,7 @@ class Worker:
         loops = [
             asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
             asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
+            asyncio.create_task(_forever(self._index, SWEEP_EVERY)),
         ]
         try:
             await self._deliver()
@@ -193,6 +194,11 @@ class Worker:
             if key not in alive:
                 log.warning("lease lost", chunk=str(key[0]), epoch=key[1])
                 task.cancel()
+
+    async def _index(self) -> None:
+        """Let searches find what was settled lately by the index."""
+        async with self.tools.database.unit_of_work() as session:
+            await search.catch_up(session)
 
     async def _sweep(self) -> None:
         """Return orphaned chunks, decide for jobs that nobody decides for, top up tickets.

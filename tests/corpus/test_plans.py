@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,10 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import dedup, store
+from app.corpus import browse, dedup, store
+from app.corpus.browse import Scope
 from app.corpus.candidate import Candidate, Place, Target
+from app.corpus.selection import RejectSelection
 from app.db import Database
 
 CORPORA = 400
@@ -43,7 +46,17 @@ async def corpus_id(database: Database) -> UUID:
                 """),
                 {"rows": ROWS},
             )
-        await session.execute(text("ANALYZE record, reject"))
+        await session.execute(
+            text("""
+                INSERT INTO searchable (id, words)
+                SELECT id, to_tsvector('simple', 'word' || row_number() OVER () % 1000)
+                    || array_to_tsvector(ARRAY['record:' || corpus_id])
+                FROM record
+            """)
+        )
+        # As a vacuum leaves it; new words wait in a list beside the index.
+        await session.execute(text("SELECT gin_clean_pending_list('ix_searchable_words')"))
+        await session.execute(text("ANALYZE record, reject, searchable"))
         found: UUID | None = await session.scalar(text("SELECT id FROM corpus WHERE name = 'c9'"))
     assert found is not None
     return found
@@ -52,22 +65,45 @@ async def corpus_id(database: Database) -> UUID:
 Deed = Callable[[AsyncSession, UUID], Awaitable[Any]]
 
 PAGE: dict[str, Any] = {"after": None, "limit": 51}
+ALL = RejectSelection()
+
+
+def pick(**chosen: Any) -> RejectSelection:
+    return RejectSelection(**chosen)
+
+
 DEEDS: dict[str, tuple[Deed, str]] = {
     "records of a corpus": (
-        lambda session, corpus: store.records(session, corpus_id=corpus, **PAGE),
+        lambda session, corpus: browse.records(session, Scope(corpus), ALL, **PAGE),
         "ix_record_corpus_id",
     ),
     "records of a job": (
-        lambda session, _: store.records(session, job_id=JOB, **PAGE),
+        lambda session, corpus: browse.records(session, Scope(corpus, [JOB]), ALL, **PAGE),
         "ix_record_job_id",
     ),
+    "records of a time": (
+        lambda session, corpus: browse.records(
+            session, Scope(corpus), pick(created_before=datetime(2000, 1, 1, tzinfo=UTC)), **PAGE
+        ),
+        "id < '",
+    ),
+    "records with some words": (
+        lambda session, corpus: browse.records(session, Scope(corpus), pick(q="word17"), **PAGE),
+        "ix_searchable_words",
+    ),
     "rejects of a corpus": (
-        lambda session, corpus: store.rejects(session, corpus_id=corpus, reason=None, **PAGE),
+        lambda session, corpus: browse.rejects(session, Scope(corpus), ALL, **PAGE),
         "ix_reject_corpus_id",
     ),
     "rejects of a job for a reason": (
-        lambda session, _: store.rejects(session, job_id=JOB, reason="parse.json.r3", **PAGE),
+        lambda session, corpus: browse.rejects(
+            session, Scope(corpus, [JOB]), pick(reason="parse.json.r3"), **PAGE
+        ),
         "ix_reject_job_id",
+    ),
+    "rejects of a corpus for a reason": (
+        lambda session, corpus: browse.rejects(session, Scope(corpus), pick(reason="rare"), **PAGE),
+        "ix_reject_corpus_id_reason_id",
     ),
     "what is known": (
         lambda session, corpus: dedup.known(session, corpus, [b"a" * 16, b"b" * 16]),

@@ -1,0 +1,179 @@
+"""Looking through a corpus: its records and its rejects, oldest first, by what they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Numeric, Select, case, cast, false, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.corpus import search
+from app.corpus.models import StoredRecord, StoredReject
+from app.corpus.selection import RecordSelection, RejectSelection
+from app.errors import FieldError, Invalid
+
+_SLACK = 24 * 60 * 60 * 1000
+"""Milliseconds. An id is made later than `created_at`, the beginning of the transaction, by as long
+as that takes and by as much as a clock was set: never a day. Ids are in order of time, so that a
+window of time is a range of the index, and the exact comparison goes on within it."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: a corpus, and of it the selected jobs, if not all of them."""
+
+    corpus_id: UUID
+    jobs: Sequence[UUID] | None = None
+
+
+async def scope(
+    session: AsyncSession, corpus_id: UUID, selection: RecordSelection, at: str = "query."
+) -> Scope:
+    """What the selection says of jobs, templates and teachers, as jobs. Raises `Invalid` for a job
+    that is not one of this corpus, and for a search without a word; `at` is where it was said.
+    """
+    if selection.q is not None and not await search.holds_words(session, selection.q):
+        raise Invalid.at(f"{at}q", "should hold a word to look for", selection.q)
+    if not (selection.jobs or selection.templates or selection.teachers):
+        return Scope(corpus_id)
+    rows = await session.execute(
+        _JOBS,
+        {
+            "corpus": corpus_id,
+            "jobs": list(selection.jobs) or None,
+            "templates": [str(ref) for ref in selection.templates] or None,
+            "teachers": [str(ref) for ref in selection.teachers] or None,
+        },
+    )
+    found = {row.id: row.fits for row in rows}
+    foreign = [
+        FieldError(
+            "query.job" if at == "query." else f"{at}jobs/{number}",
+            "no job of this corpus has this id",
+            str(job),
+        )
+        for number, job in enumerate(selection.jobs)
+        if job not in found
+    ]
+    if foreign:
+        raise Invalid(
+            "request.invalid", f"{foreign[0].field}: {foreign[0].problem}", errors=foreign
+        )
+    return Scope(corpus_id, [job for job, fits in found.items() if fits])
+
+
+# Jobs lie further downstream; here, a job is a row that says where records come from.
+_JOBS = text("""
+    SELECT id,
+        (CAST(:templates AS text[]) IS NULL
+            OR document ->> 'template' = ANY(:templates)
+            OR split_part(document ->> 'template', '@', 1) = ANY(:templates))
+        AND (CAST(:teachers AS text[]) IS NULL OR document ->> 'teacher' = ANY(:teachers)) AS fits
+    FROM job
+    WHERE corpus_id = :corpus AND (CAST(:jobs AS uuid[]) IS NULL OR id = ANY(:jobs))
+    ORDER BY id
+""")
+
+
+async def records(
+    session: AsyncSession,
+    where: Scope,
+    selection: RecordSelection,
+    *,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[StoredRecord]:
+    """The selected records, oldest first."""
+    query = selected(select(StoredRecord), where, selection).order_by(StoredRecord.id).limit(limit)
+    if after is not None:
+        query = query.where(StoredRecord.id > after)
+    return (await session.scalars(query)).all()
+
+
+def selected(query: Select[T], where: Scope, selection: RecordSelection) -> Select[T]:
+    """A query over records, restricted to the selected ones."""
+    query = _within(query, StoredRecord, where, selection)
+    if selection.q is not None:
+        found = search.matching("record", where.corpus_id, selection.q)
+        query = query.where(StoredRecord.id.in_(found))
+    return query
+
+
+async def rejects(
+    session: AsyncSession,
+    where: Scope,
+    selection: RejectSelection,
+    *,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[StoredReject]:
+    """The selected rejects, oldest first."""
+    reject = StoredReject
+    query = _within(select(reject), reject, where, selection).order_by(reject.id).limit(limit)
+    if selection.q is not None:
+        found = search.matching("reject", where.corpus_id, selection.q)
+        query = query.where(reject.id.in_(found))
+    if selection.reason is not None:
+        below = reject.reason.startswith(f"{selection.reason}.", autoescape=True)
+        query = query.where((reject.reason == selection.reason) | below)
+    if selection.min_value is not None or selection.max_value is not None:
+        is_number = func.jsonb_typeof(reject.value) == "number"
+        # A cast of another kind of value would fail, and conditions have no order.
+        value = case((is_number, cast(reject.value, Numeric)))
+        if selection.min_value is not None:
+            query = query.where(value >= selection.min_value)
+        if selection.max_value is not None:
+            query = query.where(value <= selection.max_value)
+    if after is not None:
+        query = query.where(reject.id > after)
+    return (await session.scalars(query)).all()
+
+
+def _within(
+    query: Select[T],
+    table: type[StoredRecord] | type[StoredReject],
+    where: Scope,
+    selection: RecordSelection,
+) -> Select[T]:
+    query = query.where(table.corpus_id == where.corpus_id)
+    match where.jobs:
+        case None:
+            pass
+        case []:
+            query = query.where(false())
+        case [job]:
+            query = query.where(table.job_id == job)
+        case jobs:
+            # Without the bound, the records of a late job would be looked for from the beginning.
+            query = query.where(
+                table.job_id.in_(jobs), table.id > _id_at(_made_at(jobs[0]) - _SLACK)
+            )
+    if selection.created_after is not None:
+        query = query.where(
+            table.created_at >= selection.created_after,
+            table.id > _id_at(_milliseconds(selection.created_after) - _SLACK),
+        )
+    if selection.created_before is not None:
+        query = query.where(
+            table.created_at < selection.created_before,
+            table.id < _id_at(_milliseconds(selection.created_before) + _SLACK),
+        )
+    return query
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _made_at(identity: UUID) -> int:
+    """When a UUID of version 7 was made, in milliseconds (RFC 9562, 5.7)."""
+    return identity.int >> 80
+
+
+def _id_at(milliseconds: int) -> UUID:
+    """The least id of that time."""
+    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
