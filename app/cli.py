@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from app import logs, shell
+from app.corpus.commands import commands as corpora
 from app.datasets.commands import commands as datasets
 from app.errors import AppError
 from app.evaluations.commands import commands as evaluations

@@ -40,6 +40,7 @@ def routers() -> list[APIRouter]:
         evaluations.router,
         corpora.router,
         jobs.router,
+        jobs.origins,
         datasets.router,
     ]
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
@@ -115,6 +116,7 @@ class StoredReject(Base, kw_only=True):
         Index(None, "corpus_id", "id"),
         # A whole code or, as a prefix, a stage.
         Index(None, "corpus_id", "reason", "id", postgresql_ops={"reason": "text_pattern_ops"}),
+        Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
     id: Mapped[UUID] = new_id()

@@ -264,6 +264,35 @@ _REJECT = text("""
 """)
 
 
+async def record(session: AsyncSession, corpus_id: UUID, record_id: UUID) -> StoredRecord:
+    found = await session.get(StoredRecord, record_id)
+    if found is None or found.corpus_id != corpus_id:
+        raise NotFound("record.not_found", f"the corpus has no record {record_id}")
+    return found
+
+
+async def find_record(session: AsyncSession, record_id: UUID) -> StoredRecord | None:
+    return await session.get(StoredRecord, record_id)
+
+
+async def refused(session: AsyncSession, corpus_id: UUID, reject_id: UUID) -> StoredReject:
+    found = await session.get(StoredReject, reject_id)
+    if found is None or found.corpus_id != corpus_id:
+        raise NotFound("reject.not_found", f"the corpus has no reject {reject_id}")
+    return found
+
+
+async def duplicates_of(session: AsyncSession, record_id: UUID) -> int:
+    """How many samples were refused because this record was there first."""
+    query = select(func.count()).where(StoredReject.duplicate_of == record_id)
+    return await session.scalar(query) or 0
+
+
+async def source_of(session: AsyncSession, place: Place) -> StoredCompletion | None:
+    """The reply that a record or a reject was made of; nothing where no teacher was asked."""
+    return await reply_at(session, place)
+
+
 async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | None:
     """The raw reply behind a record or a reject, whichever job asked for it."""
     replayed = await session.get(Replayed, (place.job_id, place.item))

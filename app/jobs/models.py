@@ -26,7 +26,6 @@ class Job(Base, kw_only=True):
             " AND (kind <> 'generate' OR template_version_id IS NOT NULL)",
             name="kind_has_teacher",
         ),
-        Index(None, "corpus_id"),
         Index(
             "ix_job_live",
             "teacher_id",

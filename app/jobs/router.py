@@ -21,6 +21,7 @@ from app.jobs.documents import ReprocessSpec
 from app.jobs.imports.arrival import arrived
 from app.jobs.imports.submit import submit_import
 from app.jobs.imports.wishes import read_wishes
+from app.jobs.lineage import RecordDetail, RejectDetail, show_record, show_reject
 from app.jobs.models import Job
 from app.jobs.preview import MOST_ROWS, PreviewView, preview
 from app.jobs.reprocess import submit_reprocess
@@ -35,6 +36,8 @@ from app.web.paging import Page, PageDep, page_of
 from app.web.route import DatabaseDep, Route, SessionDep, not_replayed, reads_stream
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
+origins = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=Route)
+"""A corpus's own routes know nothing of jobs; where a sample comes from is known here."""
 
 
 @router.post("/jobs", status_code=201)
@@ -255,6 +258,38 @@ async def preview_job(
     """
     state = request.app.state
     return await preview(database, state.render_pool, state.clients, body, rows)
+
+
+@origins.get("/{namespace}/{name}/records/{record_id}")
+async def get_record(
+    request: Request,
+    namespace: Name,
+    name: Name,
+    record_id: UUID,
+    database: DatabaseDep,
+    caller: CallerDep,
+) -> RecordDetail:
+    """One record, with all that it was made from, and the exchange with the teacher: the prompt is
+    rendered again and checked against the digest of what was sent.
+    """
+    pool = request.app.state.render_pool
+    return await show_record(database, pool, Ref(namespace, name), record_id)
+
+
+@origins.get("/{namespace}/{name}/rejects/{reject_id}")
+async def get_reject(
+    request: Request,
+    namespace: Name,
+    name: Name,
+    reject_id: UUID,
+    database: DatabaseDep,
+    caller: CallerDep,
+) -> RejectDetail:
+    """One reject and why, with all that it was made from; for a duplicate, the record that was
+    there first.
+    """
+    pool = request.app.state.render_pool
+    return await show_reject(database, pool, Ref(namespace, name), reject_id)
 
 
 async def _own(session: AsyncSession, job_id: UUID, selection: RecordSelection) -> Scope:

@@ -147,6 +147,18 @@ _NEXT_ITEM = text("""
 """)
 
 
+async def chunk_of(session: AsyncSession, job_id: UUID, item: int) -> int | None:
+    """The number of the chunk that an item is worked in."""
+    found: int | None = await session.scalar(_CHUNK_OF, {"job": job_id, "item": item})
+    return found
+
+
+_CHUNK_OF = text("""
+    SELECT seq FROM chunk
+    WHERE job_id = :job AND first_item <= :item AND first_item + items > :item
+""")
+
+
 async def end_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
     """Write samples' ends. A second end for one sample breaks the primary key, and the whole
     transaction with it.

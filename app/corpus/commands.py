@@ -1,0 +1,187 @@
+"""`limbeck corpus`: what corpora hold, and what they refused and why."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from app import shell
+from app.names import Ref
+
+commands = typer.Typer(
+    name="corpus", help="Look through what was made, kept or not.", no_args_is_help=True
+)
+
+NameArgument = Annotated[str, typer.Argument(help="name or namespace/name")]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
+Job = Annotated[list[str] | None, typer.Option(help="Only of this job; may be repeated.")]
+Template = Annotated[
+    list[str] | None, typer.Option(help="Only of this template, or name@version of it.")
+]
+Teacher = Annotated[list[str] | None, typer.Option(help="Only of jobs that asked this teacher.")]
+After = Annotated[str | None, typer.Option(help="Only from this moment on: 2026-11-21T00:00:00Z.")]
+Before = Annotated[str | None, typer.Option(help="Only before this moment.")]
+Search = Annotated[
+    str | None,
+    typer.Option("--search", "-q", help='Words it has; "in quotes", or between, - before one.'),
+]
+Cursor = Annotated[str | None, typer.Option(help="The `next` of the page before.")]
+
+_CORPUS = ("namespace", "name", "records", "rejects", "created_at")
+
+
+@commands.command("list")
+def list_(
+    namespace: Annotated[str | None, typer.Option(help="Only of this namespace.")] = None,
+    limit: Limit = 50,
+    as_json: shell.Json = False,
+) -> None:
+    """Corpora, oldest first."""
+    with shell.client() as api:
+        page = _page(api.get("/v1/corpora", params=_given(namespace=namespace, limit=limit)))
+    shell.show(page, as_json=as_json, columns=("namespace", "name", "created_at"))
+
+
+@commands.command()
+def get(name: NameArgument, as_json: shell.Json = False) -> None:
+    """One corpus, with how much it holds."""
+    with shell.client() as api:
+        shell.show(shell.check(api.get(_at(name))), as_json=as_json, columns=_CORPUS)
+
+
+@commands.command()
+def records(
+    name: NameArgument,
+    job: Job = None,
+    template: Template = None,
+    teacher: Teacher = None,
+    created_after: After = None,
+    created_before: Before = None,
+    search: Search = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Records, oldest first: all of them, or those that fit every option."""
+    asked = _given(
+        job=job,
+        template=template,
+        teacher=teacher,
+        created_after=created_after,
+        created_before=created_before,
+        q=search,
+        limit=limit,
+        cursor=cursor,
+    )
+    with shell.client() as api:
+        page = _page(api.get(f"{_at(name)}/records", params=asked))
+    _show(page, ("id", "created_at", "fields"), as_json=as_json)
+
+
+@commands.command()
+def rejects(
+    name: NameArgument,
+    reason: Annotated[
+        str | None, typer.Option(help="A reason, or a stage such as `parse`.")
+    ] = None,
+    min_value: Annotated[float | None, typer.Option(help="Measured: at least this.")] = None,
+    max_value: Annotated[float | None, typer.Option(help="Measured: at most this.")] = None,
+    job: Job = None,
+    template: Template = None,
+    teacher: Teacher = None,
+    created_after: After = None,
+    created_before: Before = None,
+    search: Search = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: shell.Json = False,
+) -> None:
+    """What was refused, oldest first, and why."""
+    asked = _given(
+        reason=reason,
+        min_value=min_value,
+        max_value=max_value,
+        job=job,
+        template=template,
+        teacher=teacher,
+        created_after=created_after,
+        created_before=created_before,
+        q=search,
+        limit=limit,
+        cursor=cursor,
+    )
+    with shell.client() as api:
+        page = _page(api.get(f"{_at(name)}/rejects", params=asked))
+    _show(page, ("id", "reason", "value", "threshold", "fields"), as_json=as_json)
+
+
+@commands.command()
+def show(
+    name: NameArgument,
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a record or of a reject.")],
+    as_json: shell.Json = False,
+) -> None:
+    """One record or reject: what it says, where it comes from, and what the teacher was asked."""
+    with shell.client() as api:
+        answer = api.get(f"{_at(name)}/records/{identity}")
+        if answer.status_code == 404:  # noqa: PLR2004
+            answer = api.get(f"{_at(name)}/rejects/{identity}")
+        found = shell.check(answer)
+    if as_json:
+        shell.show(found, as_json=True)
+        return
+    _tell(found)
+
+
+def _tell(found: dict[str, Any]) -> None:
+    if "reason" in found:
+        _line("refused", f"{found['reason']} {found['value']} (threshold {found['threshold']})")
+    for name, value in (found["fields"] or {}).items():
+        _line(name, value)
+    lineage, trace = found["lineage"], found["trace"]
+    if found.get("winner"):
+        _line("was there first", found["winner"]["id"])
+    if lineage is None:
+        return
+    shell.out.rule("made from")
+    for name in ("template", "inputs", "sampling", "created_at"):
+        _line(name, lineage[name])
+    _line("job", lineage["reply"]["job_id"])
+    _line("few-shot set", (lineage["few_shot"] or {}).get("set"))
+    _line("seed", f"{lineage['seed']['dataset'] or ''} {lineage['seed']['position'] or ''}".strip())
+    _line("teacher", f"{lineage['teacher']['name']} ({lineage['teacher']['model']})")
+    verified = "as it was sent" if trace["verified"] else "NOT as it was sent"
+    shell.out.rule(f"prompt, {verified}")
+    for message in trace["prompt"] or []:
+        _line(message["role"], message["content"])
+    shell.out.rule("reply")
+    shell.out.print(trace["reply"]["content"], markup=False)
+
+
+def _line(name: str, value: Any) -> None:
+    if value not in (None, ""):
+        shell.out.print(f"[bold]{name}[/]", end=" ")
+        shell.out.print(str(value), markup=False)
+
+
+def _show(page: dict[str, Any], columns: Sequence[str], *, as_json: bool) -> None:
+    shell.show(page, as_json=as_json, columns=columns)
+    if page["next"] and not as_json:
+        shell.out.print(f"more: --cursor {page['next']}", style="dim", markup=False)
+
+
+def _page(answer: Any) -> dict[str, Any]:
+    found: dict[str, Any] = shell.check(answer)
+    return found
+
+
+def _given(**asked: Any) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _at(text: str) -> str:
+    try:
+        ref = Ref.parse(text)
+    except ValueError as error:
+        shell.fail(f"{text!r} {error}", None, 2)
+    return f"/v1/corpora/{ref.namespace}/{ref.name}"
