@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import Numeric, Select, case, cast, false, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import search
 from app.corpus.models import StoredRecord, StoredReject
-from app.corpus.selection import RecordSelection, RejectSelection
+from app.corpus.search import Search, prepare
+from app.corpus.selection import DeletionSelection, RecordSelection, RejectSelection
 from app.errors import FieldError, Invalid
 
 _SLACK = 24 * 60 * 60 * 1000
@@ -24,10 +24,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where to look: a corpus, and of it the selected jobs, if not all of them."""
+    """Where to look: a corpus, of it the selected jobs, if not all of them, and for which words."""
 
     corpus_id: UUID
     jobs: Sequence[UUID] | None = None
+    search: Search | None = None
 
 
 async def scope(
@@ -36,10 +37,13 @@ async def scope(
     """What the selection says of jobs, templates and teachers, as jobs. Raises `Invalid` for a job
     that is not one of this corpus, and for a search without a word; `at` is where it was said.
     """
-    if selection.q is not None and not await search.holds_words(session, selection.q):
-        raise Invalid.at(f"{at}q", "should hold a word to look for", selection.q)
+    search = None
+    if selection.q is not None:
+        search = await prepare(session, corpus_id, selection.q)
+        if search is None:
+            raise Invalid.at(f"{at}q", "should hold a word to look for", selection.q)
     if not (selection.jobs or selection.templates or selection.teachers):
-        return Scope(corpus_id)
+        return Scope(corpus_id, None, search)
     rows = await session.execute(
         _JOBS,
         {
@@ -63,7 +67,7 @@ async def scope(
         raise Invalid(
             "request.invalid", f"{foreign[0].field}: {foreign[0].problem}", errors=foreign
         )
-    return Scope(corpus_id, [job for job, fits in found.items() if fits])
+    return Scope(corpus_id, [job for job, fits in found.items() if fits], search)
 
 
 # Jobs lie further downstream; here, a job is a row that says where records come from.
@@ -94,12 +98,23 @@ async def records(
     return (await session.scalars(query)).all()
 
 
+async def count(session: AsyncSession, where: Scope, selection: RecordSelection) -> int:
+    """How many records are selected."""
+    return await session.scalar(selected(select(func.count()), where, selection)) or 0
+
+
+def ids(where: Scope, selection: RecordSelection) -> Select[UUID]:
+    """A query for the ids of the selected records."""
+    return selected(select(StoredRecord.id), where, selection)
+
+
 def selected(query: Select[T], where: Scope, selection: RecordSelection) -> Select[T]:
     """A query over records, restricted to the selected ones."""
     query = _within(query, StoredRecord, where, selection)
-    if selection.q is not None:
-        found = search.matching("record", where.corpus_id, selection.q)
-        query = query.where(StoredRecord.id.in_(found))
+    if isinstance(selection, DeletionSelection) and selection.ids is not None:
+        query = query.where(StoredRecord.id.in_(selection.ids))
+    if where.search is not None:
+        query = query.where(StoredRecord.id.in_(where.search.matching("record")))
     return query
 
 
@@ -114,9 +129,8 @@ async def rejects(
     """The selected rejects, oldest first."""
     reject = StoredReject
     query = _within(select(reject), reject, where, selection).order_by(reject.id).limit(limit)
-    if selection.q is not None:
-        found = search.matching("reject", where.corpus_id, selection.q)
-        query = query.where(reject.id.in_(found))
+    if where.search is not None:
+        query = query.where(reject.id.in_(where.search.matching("reject")))
     if selection.reason is not None:
         below = reject.reason.startswith(f"{selection.reason}.", autoescape=True)
         query = query.where((reject.reason == selection.reason) | below)

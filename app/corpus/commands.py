@@ -27,7 +27,7 @@ Search = Annotated[
 ]
 Cursor = Annotated[str | None, typer.Option(help="The `next` of the page before.")]
 
-_CORPUS = ("namespace", "name", "records", "rejects", "created_at")
+_CORPUS = ("namespace", "name", "records", "rejects", "deleted", "created_at")
 
 
 @commands.command("list")
@@ -131,6 +131,61 @@ def show(
         shell.show(found, as_json=True)
         return
     _tell(found)
+
+
+@commands.command()
+def delete(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="This record; may be repeated.")
+    ] = None,
+    job: Job = None,
+    template: Template = None,
+    teacher: Teacher = None,
+    created_after: After = None,
+    created_before: Before = None,
+    search: Search = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
+    block: Annotated[
+        bool, typer.Option("--block", help="Refuse what they said from now on.")
+    ] = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Empty their raw replies and inputs too.")
+    ] = False,
+    as_json: shell.Json = False,
+) -> None:
+    """Delete the records that fit every option; published versions keep theirs."""
+    selection = _given(
+        ids=ids,
+        jobs=job,
+        templates=template,
+        teachers=teacher,
+        created_after=created_after,
+        created_before=created_before,
+        q=search,
+    )
+    body = {
+        "selection": selection,
+        "reason": reason,
+        "dry_run": dry_run,
+        "block": block,
+        "erase": erase,
+    }
+    with shell.client() as api:
+        made = shell.check(api.post(f"{_at(name)}/deletions", json=body))
+    shell.show(made, as_json=as_json, columns=("records", "dry_run", "reason", "id"))
+
+
+@commands.command()
+def deletions(
+    name: NameArgument, limit: Limit = 50, cursor: Cursor = None, as_json: shell.Json = False
+) -> None:
+    """What was deleted, oldest first: how much, by whom and why."""
+    with shell.client() as api:
+        page = _page(api.get(f"{_at(name)}/deletions", params=_given(limit=limit, cursor=cursor)))
+    columns = ("created_at", "records", "caller", "reason", "selection")
+    _show(page, columns, as_json=as_json)
 
 
 def _tell(found: dict[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 Equal records meet in a unique index of their digests. Near-duplicates have no such index: two
 batches that do not see each other would both put theirs in. So a corpus that minds them lets one
-batch in at a time, by an advisory lock held until the commit. That is right under READ COMMITTED
-only, where what is read after the lock was granted includes all that its last holder wrote.
+batch in at a time, by an advisory lock held until the commit; others share it, and only a deletion
+keeps them waiting. That is right under READ COMMITTED only, where what is read after the lock was
+granted includes all that its last holder wrote.
 """
 
 from collections import defaultdict
@@ -39,8 +40,7 @@ async def add(
     """
     if not candidates:
         return []
-    if target.near is not None:
-        await lock(session, target.corpus_id)
+    await lock(session, target.corpus_id, alone=target.near is not None)
     lost = await losses(session, target, candidates)
     losers = {loss.candidate.place for loss in lost}
     added = await _insert(
@@ -60,10 +60,13 @@ async def add(
     ]
 
 
-async def lock(session: AsyncSession, corpus_id: UUID) -> None:
-    """Wait for all others who add to this corpus; they wait for this transaction's end."""
+async def lock(session: AsyncSession, corpus_id: UUID, *, alone: bool = True) -> None:
+    """Wait for all others who add to this corpus or take from it; they wait for this transaction's
+    end. Those who need not be `alone` do not wait for each other.
+    """
     key = int.from_bytes(corpus_id.bytes[-4:], "big", signed=True)
-    level = await session.scalar(_LOCK, {"class": _LOCK_CLASS, "key": key})
+    wait = _LOCK if alone else _LOCK_SHARED
+    level = await session.scalar(wait, {"class": _LOCK_CLASS, "key": key})
     if level != "read committed":
         raise AssertionError(f"under {level} the lock would be granted on an old snapshot")
 
@@ -71,6 +74,10 @@ async def lock(session: AsyncSession, corpus_id: UUID) -> None:
 _LOCK = text("""
     SELECT current_setting('transaction_isolation')
     FROM pg_advisory_xact_lock(CAST(:class AS int4), CAST(:key AS int4))
+""")
+_LOCK_SHARED = text("""
+    SELECT current_setting('transaction_isolation')
+    FROM pg_advisory_xact_lock_shared(CAST(:class AS int4), CAST(:key AS int4))
 """)
 
 
@@ -86,7 +93,7 @@ async def losses(
 async def known(
     session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes]
 ) -> dict[bytes, UUID]:
-    """Which digests a corpus holds already, and whose they are."""
+    """Which digests a corpus holds, or held and refuses since, and whose they are."""
     rows = await session.execute(_KNOWN, {"corpus_id": corpus_id, "digests": list(digests)})
     return {row.digest: row.id for row in rows}
 
@@ -94,6 +101,9 @@ async def known(
 _KNOWN = text("""
     SELECT digest, id FROM record
     WHERE corpus_id = :corpus_id AND digest = ANY(CAST(:digests AS bytea[]))
+    UNION ALL
+    SELECT digest, record_id FROM tombstone
+    WHERE corpus_id = :corpus_id AND digest = ANY(CAST(:digests AS bytea[])) AND blocks
 """)
 
 

@@ -62,6 +62,8 @@ class StoredCompletion(Base, kw_only=True):
     inputs: Mapped[dict[str, Any]]
     """The seed row as it was rendered."""
     seed_position: Mapped[int | None]
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
+    """When its content, its log-probabilities and its inputs were taken out, by a deletion."""
     created_at: Mapped[datetime] = now()
 
 
@@ -151,11 +153,73 @@ class Replayed(Base, kw_only=True):
     source_sample: Mapped[int] = mapped_column(SmallInteger)
 
 
+class RecordWords(Base, kw_only=True):
+    """The words of a record, in a table of its own: to index them costs 85 µs of each record (63
+    words; measured), a quarter of all that is done to store it, so that it is done later and never
+    under a corpus's lock.
+    """
+
+    __tablename__ = "record_words"
+    __table_args__ = (Index(None, "words", postgresql_using="gin"),)
+
+    record_id: Mapped[UUID] = mapped_column(
+        ForeignKey("record.id", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
+    words: Mapped[Any] = mapped_column(TSVECTOR)
+    """With one that no text has, made of the corpus's salt: the index then finds within a corpus.
+    """
+
+
+class RejectWords(Base, kw_only=True):
+    """The words of a reject, likewise."""
+
+    __tablename__ = "reject_words"
+    __table_args__ = (Index(None, "words", postgresql_using="gin"),)
+
+    reject_id: Mapped[UUID] = mapped_column(
+        ForeignKey("reject.id", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
+    words: Mapped[Any] = mapped_column(TSVECTOR)
+
+
+class Unindexed(Base, kw_only=True):
+    """Places whose words are still to be indexed; one row for each batch that was settled."""
+
+    __tablename__ = "unindexed"
+
+    id: Mapped[UUID] = new_id()
+    job_id: Mapped[UUID] = mapped_column(index=True)
+    items: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    samples: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+
+
+class Deletion(Base, kw_only=True):
+    """Somebody's decision that some records should not be in a corpus."""
+
+    __tablename__ = "deletion"
+    __table_args__ = (Index(None, "corpus_id", "id"),)
+
+    id: Mapped[UUID] = new_id()
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
+    selection: Mapped[dict[str, Any]]
+    reason: Mapped[str]
+    caller: Mapped[str]
+    block: Mapped[bool]
+    erase: Mapped[bool]
+    records: Mapped[int]
+    created_at: Mapped[datetime] = now()
+
+
 class Tombstone(Base, kw_only=True):
-    """A record that was in a corpus, and why it is not any more."""
+    """A record that was in a corpus, and why it is not any more. What it said is gone."""
 
     __tablename__ = "tombstone"
-    __table_args__ = (Index(None, "corpus_id", "record_id"),)
+    __table_args__ = (
+        Index(None, "corpus_id", "record_id"),
+        Index(None, "job_id"),
+        Index(None, "deletion_id"),
+        Index("ix_tombstone_blocks", "corpus_id", "digest", postgresql_where=text("blocks")),
+    )
 
     record_id: Mapped[UUID] = mapped_column(primary_key=True)
     corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"))
@@ -164,32 +228,8 @@ class Tombstone(Base, kw_only=True):
     sample: Mapped[int] = mapped_column(SmallInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[str]
-    """`reprocessed`: a reprocess job decided otherwise."""
+    deletion_id: Mapped[UUID | None] = mapped_column(ForeignKey("deletion.id"), default=None)
+    """The decision behind it, where it was somebody's."""
+    blocks: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Whether what it said is refused from now on."""
     deleted_at: Mapped[datetime] = now()
-
-
-class Searchable(Base, kw_only=True):
-    """The words of a record or of a reject, in a table of its own: indexing them costs 85 µs of
-    each record (63 words; measured), a quarter of all that is done to store it, so that it is done
-    later and never under a corpus's lock.
-    """
-
-    __tablename__ = "searchable"
-    __table_args__ = (Index(None, "words", postgresql_using="gin"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    """The record's or the reject's."""
-    words: Mapped[Any] = mapped_column(TSVECTOR)
-    """With one word that no text has, for its kind and corpus: the index then finds within them."""
-
-
-class Unsearchable(Base, kw_only=True):
-    """Places whose words are still to be indexed; one row for each batch that was settled."""
-
-    __tablename__ = "unsearchable"
-
-    id: Mapped[UUID] = new_id()
-    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"), index=True)
-    job_id: Mapped[UUID]
-    items: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
-    samples: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))

@@ -1,17 +1,31 @@
 """Corpora over HTTP: what they hold, and what they refused and why."""
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 
 from app.auth.dependency import CallerDep
-from app.corpus import browse, store
+from app.corpus import browse, retire, store
 from app.corpus.models import Corpus
 from app.corpus.query import RecordsQuery, RejectsQuery
-from app.corpus.schemas import CorpusView, NewCorpus, RecordView, RejectView
+from app.corpus.retire import Decision
+from app.corpus.schemas import (
+    CorpusView,
+    DeletionView,
+    NewCorpus,
+    NewDeletion,
+    RecordView,
+    RejectView,
+)
 from app.curation.novelty import DedupSpec
 from app.errors import Conflict
 from app.names import Name, Ref
 from app.web.paging import Page, PageDep, page_of
 from app.web.route import Route, SessionDep
+
+_NOTHING: dict[int | str, dict[str, Any]] = {
+    200: {"model": DeletionView, "description": "Nothing was deleted."}
+}
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=Route)
 
@@ -87,6 +101,45 @@ async def list_rejects(
         session, where, selection, after=page.after_id, limit=page.limit + 1
     )
     return page_of(rows, page, lambda reject: reject.id, RejectView.of)
+
+
+@router.post("/{namespace}/{name}/deletions", status_code=201, responses=_NOTHING)
+async def delete_records(
+    namespace: Name,
+    name: Name,
+    body: NewDeletion,
+    session: SessionDep,
+    caller: CallerDep,
+    response: Response,
+) -> DeletionView:
+    """Delete the selected records, all or none, and answer how many it were. Doing it again
+    deletes what has come since; where there is nothing to delete, and for a dry run, the answer is
+    200. Jobs keep their counts, and published versions their rows; later versions are made of what
+    is left.
+    """
+    corpus = await _named(session, namespace, name)
+    where = await browse.scope(session, corpus.id, body.selection, at="/selection/")
+    if body.dry_run:
+        response.status_code = 200
+        count = await browse.count(session, where, body.selection)
+        return DeletionView.nothing(body, caller.name, count)
+    decision = Decision(body.reason, caller.name, body.said, body.block, body.erase)
+    doomed = browse.ids(where, body.selection)
+    made = await retire.retire(session, corpus.id, doomed, decision)
+    if made is None:
+        response.status_code = 200
+        return DeletionView.nothing(body, caller.name, 0)
+    return DeletionView.of(made)
+
+
+@router.get("/{namespace}/{name}/deletions")
+async def list_deletions(
+    namespace: Name, name: Name, session: SessionDep, caller: CallerDep, page: PageDep
+) -> Page[DeletionView]:
+    """What was deleted, oldest first: how much, by whom and why."""
+    corpus = await _named(session, namespace, name)
+    rows = await retire.page(session, corpus.id, after=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda made: made.id, DeletionView.of)
 
 
 async def _named(session: SessionDep, namespace: str, name: str) -> Corpus:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.corpus.models import Corpus, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.models import Corpus, Deletion, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.selection import DeletionSelection
 from app.curation.novelty import DedupSpec
 from app.curation.text import for_display
 from app.curation.verdict import Flag
@@ -31,11 +32,13 @@ class CorpusView(BaseModel):
     records: int | None = None
     """Counted for a single corpus only, not in lists."""
     rejects: int | None = None
+    deleted: int | None = None
+    """Records that were here; their jobs still count them as accepted."""
     created_at: datetime
 
     @classmethod
-    def of(cls, corpus: Corpus, counts: tuple[int, int] | None = None) -> "CorpusView":
-        records, rejects = counts or (None, None)
+    def of(cls, corpus: Corpus, counts: tuple[int, int, int] | None = None) -> "CorpusView":
+        records, rejects, deleted = counts or (None, None, None)
         return cls(
             namespace=corpus.namespace,
             name=corpus.name,
@@ -43,6 +46,7 @@ class CorpusView(BaseModel):
             dedup=DedupSpec.model_validate(corpus.dedup),
             records=records,
             rejects=rejects,
+            deleted=deleted,
             created_at=corpus.created_at,
         )
 
@@ -143,6 +147,8 @@ class ReplyView(BaseModel):
     """Bytes on the wire."""
     fingerprint: str | None
     model: str | None
+    erased_at: datetime | None
+    """When a deletion emptied it."""
     prompt_digest: str
     """Rendering the job's template for these inputs again gives a prompt of this digest."""
     created_at: datetime
@@ -161,8 +167,86 @@ class ReplyView(BaseModel):
             size=stored.size,
             fingerprint=stored.fingerprint,
             model=stored.model,
+            erased_at=stored.erased_at,
             prompt_digest=stored.prompt_digest.hex(),
             created_at=stored.created_at,
+        )
+
+
+_DELETION = {
+    "selection": {"templates": ["faq/question-answer@3"], "q": "lorem"},
+    "reason": "placeholder text",
+    "dry_run": True,
+}
+
+
+class NewDeletion(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [_DELETION]}
+):
+    """Which records should not be in the corpus any more, and why. Their fields are not kept;
+    versions that were published stay as they are.
+    """
+
+    selection: DeletionSelection
+    """Only what fits all of it."""
+    reason: str = Field(min_length=1, max_length=500, examples=["placeholder text"])
+    """For those who ask later where a record went."""
+    dry_run: bool = False
+    """Only count them."""
+    block: bool = False
+    """Refuse what they said from now on, as if they were still here. Otherwise the same text may
+    come again."""
+    erase: bool = False
+    """Empty their raw replies and inputs too, and those of samples that were refused as their
+    duplicates: then nothing of the text is left outside published versions and seed datasets."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The selection, without what it leaves open."""
+        return self.selection.model_dump(mode="json", exclude_defaults=True)
+
+
+class DeletionView(BaseModel):
+    id: UUID | None
+    """Null where nothing was deleted."""
+    records: int
+    """How many were deleted, or would be."""
+    dry_run: bool
+    selection: dict[str, Any]
+    reason: str
+    caller: str
+    """Who wanted it."""
+    block: bool
+    erase: bool
+    created_at: datetime | None
+
+    @classmethod
+    def of(cls, made: Deletion) -> "DeletionView":
+        return cls(
+            id=made.id,
+            records=made.records,
+            dry_run=False,
+            selection=made.selection,
+            reason=made.reason,
+            caller=made.caller,
+            block=made.block,
+            erase=made.erase,
+            created_at=made.created_at,
+        )
+
+    @classmethod
+    def nothing(cls, asked: NewDeletion, caller: str, records: int) -> "DeletionView":
+        """Of a deletion that did not happen."""
+        return cls(
+            id=None,
+            records=records,
+            dry_run=asked.dry_run,
+            selection=asked.said,
+            reason=asked.reason,
+            caller=caller,
+            block=asked.block,
+            erase=asked.erase,
+            created_at=None,
         )
 
 

@@ -5,6 +5,7 @@ it stands, so that a search misses nothing; one statement sees both sides of one
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 from uuid import UUID
@@ -13,9 +14,7 @@ from sqlalchemy import TextualSelect, column, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place
-from app.corpus.models import Unsearchable
-
-Kind = Literal["record", "reject"]
+from app.corpus.models import Unindexed
 
 CATCH_UP = 2_000
 """Texts indexed by one sweep of one worker, in about 0.2 s of the database's time: some 1,000 a
@@ -29,14 +28,13 @@ _WORDS = "to_tsvector('simple', CAST(" + _PLAIN.format("CAST({} AS text)") + " A
 _QUERY = f"websearch_to_tsquery('simple', {_PLAIN.format(':q')})"
 
 
-async def enqueue(session: AsyncSession, corpus_id: UUID, places: Sequence[Place]) -> None:
+async def enqueue(session: AsyncSession, places: Sequence[Place]) -> None:
     """To be said of every place that may hold a new record or reject."""
     ordered = sorted(places, key=lambda place: place.job_id)
     for job_id, group in groupby(ordered, key=lambda place: place.job_id):
         there = list(group)
         session.add(
-            Unsearchable(
-                corpus_id=corpus_id,
+            Unindexed(
                 job_id=job_id,
                 items=[place.item for place in there],
                 samples=[place.sample for place in there],
@@ -52,61 +50,78 @@ async def catch_up(session: AsyncSession, most: int = CATCH_UP) -> int:
     return await session.scalar(_CATCH_UP, {"most": most}) or 0
 
 
-# The texts are locked, so that one that is being deleted leaves no words behind: whoever deletes it
-# waits, and then finds its words.
+# Texts are locked, so that one that is deleted or emptied meanwhile leaves no words behind.
 _CATCH_UP = text(f"""
     WITH oldest AS (
-        SELECT id, cardinality(items) AS n FROM unsearchable
+        SELECT id, cardinality(items) AS n FROM unindexed
         ORDER BY id LIMIT 64 FOR UPDATE SKIP LOCKED
     ), batch AS (
-        DELETE FROM unsearchable WHERE id IN (
+        DELETE FROM unindexed WHERE id IN (
             SELECT id FROM (
                 SELECT id, sum(n) OVER (ORDER BY id) - n AS before FROM oldest
             ) AS running WHERE before < :most
         )
-        RETURNING corpus_id, job_id, items, samples
+        RETURNING job_id, items, samples
     ), place AS (
-        SELECT corpus_id, job_id, item, sample
-        FROM batch, unnest(items, samples) AS t (item, sample)
+        SELECT job_id, item, sample FROM batch, unnest(items, samples) AS t (item, sample)
     ), records AS (
-        SELECT id, record.corpus_id, fields
-        FROM place JOIN record USING (job_id, item, sample) FOR KEY SHARE OF record
+        SELECT r.id, r.fields, corpus.salt
+        FROM place JOIN record AS r USING (job_id, item, sample)
+        JOIN corpus ON corpus.id = r.corpus_id
+        FOR KEY SHARE OF r
     ), rejects AS (
-        SELECT id, reject.corpus_id, fields
-        FROM place JOIN reject USING (job_id, item, sample)
-        WHERE fields IS NOT NULL FOR KEY SHARE OF reject
+        SELECT r.id, r.fields, corpus.salt
+        FROM place JOIN reject AS r USING (job_id, item, sample)
+        JOIN corpus ON corpus.id = r.corpus_id
+        WHERE r.fields IS NOT NULL FOR SHARE OF r
     ), indexed AS (
-        INSERT INTO searchable (id, words)
-        SELECT id, {_WORDS.format("fields")} || array_to_tsvector(ARRAY['record:' || corpus_id])
-        FROM records
-        UNION ALL
-        SELECT id, {_WORDS.format("fields")} || array_to_tsvector(ARRAY['reject:' || corpus_id])
-        FROM rejects
-        ON CONFLICT (id) DO NOTHING
+        INSERT INTO record_words (record_id, words)
+        SELECT id, {_WORDS.format("fields")} || array_to_tsvector(ARRAY['in:' || salt])
+        FROM records ON CONFLICT DO NOTHING
+    ), indexed_too AS (
+        INSERT INTO reject_words (reject_id, words)
+        SELECT id, {_WORDS.format("fields")} || array_to_tsvector(ARRAY['in:' || salt])
+        FROM rejects ON CONFLICT DO NOTHING
     )
     SELECT count(*) FROM batch
 """)  # noqa: S608  (put together from the constants above)
 
 
-async def holds_words(session: AsyncSession, q: str) -> bool:
-    """Whether a search has a word to look for."""
-    return bool(await session.scalar(text(f"SELECT numnode({_QUERY}) > 0"), {"q": q}))
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Words to look for in one corpus."""
+
+    corpus_id: UUID
+    salt: int
+    q: str
+
+    def matching(self, kind: Literal["record", "reject"]) -> TextualSelect:
+        """The ids of the corpus's records, or rejects, that have the words; and perhaps others',
+        of another corpus.
+        """
+        found = f"""
+            SELECT {kind}_id AS id FROM {kind}_words
+            WHERE words @@ (CAST(:within AS tsquery) && {_QUERY})
+            UNION ALL
+            SELECT t.id FROM unindexed AS u
+            CROSS JOIN LATERAL unnest(u.items, u.samples) AS place (item, sample)
+            JOIN {kind} AS t ON t.job_id = u.job_id AND t.item = place.item
+                AND t.sample = place.sample
+            WHERE u.job_id IN (SELECT id FROM job WHERE corpus_id = :searched)
+              AND {_WORDS.format("t.fields")} @@ {_QUERY}
+        """  # noqa: S608  (`kind` is one of two words)
+        asked = text(found).bindparams(
+            within=f"'in:{self.salt}'", searched=self.corpus_id, q=self.q
+        )
+        return asked.columns(column("id"))
 
 
-def matching(kind: Kind, corpus_id: UUID, q: str) -> TextualSelect:
-    """The ids of a corpus's records, or rejects, that have the words of `q`; to be put after `IN`.
+async def prepare(session: AsyncSession, corpus_id: UUID, q: str) -> Search | None:
+    """Nothing where there is no word to look for."""
+    salt = await session.scalar(_PREPARE, {"q": q, "corpus": corpus_id})
+    return None if salt is None else Search(corpus_id, salt, q)
 
-    The word for kind and corpus is part of the question, so that one look into the index does.
-    """
-    found = f"""
-        SELECT id FROM searchable
-        WHERE words @@ (CAST(:own AS tsquery) && {_QUERY})
-        UNION ALL
-        SELECT t.id FROM unsearchable AS u
-        CROSS JOIN LATERAL unnest(u.items, u.samples) AS place (item, sample)
-        JOIN {kind} AS t ON t.job_id = u.job_id AND t.item = place.item
-            AND t.sample = place.sample
-        WHERE u.corpus_id = :corpus AND {_WORDS.format("t.fields")} @@ {_QUERY}
-    """  # noqa: S608  (`kind` is one of two words)
-    asked = text(found).bindparams(own=f"'{kind}:{corpus_id}'", corpus=corpus_id, q=q)
-    return asked.columns(column("id"))
+
+_PREPARE = text(
+    f"SELECT salt FROM corpus WHERE id = :corpus AND numnode({_QUERY}) > 0"  # noqa: S608
+)

@@ -88,3 +88,18 @@ class RejectSelection(RecordSelection, frozen=True, extra="forbid"):
         ):
             raise ValueError("min_value should not be above max_value")
         return self
+
+
+class DeletionSelection(RecordSelection, frozen=True, extra="forbid"):
+    """Something has to be said: an empty selection is refused."""
+
+    ids: tuple[UUID, ...] | None = Field(default=None, max_length=10_000, examples=[None])
+    """Only these records; those that are not there, or not any more, are passed over."""
+
+    @model_validator(mode="after")
+    def _something_is_said(self) -> Self:
+        if not self.model_dump(exclude_defaults=True):
+            raise PydanticCustomError(
+                "selection", "should say which records; an empty one would be the whole corpus"
+            )
+        return self

@@ -12,7 +12,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place, Rejected, Reply, Target
-from app.corpus.models import Corpus, Replayed, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.models import (
+    Corpus,
+    Replayed,
+    StoredCompletion,
+    StoredRecord,
+    StoredReject,
+    Tombstone,
+)
 from app.curation.near import Near
 from app.curation.novelty import DedupSpec
 from app.curation.verdict import Verdict
@@ -95,12 +102,19 @@ async def page(
     return (await session.scalars(query)).all()
 
 
-async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int]:
-    """Records and rejects in a corpus."""
-    records = select(func.count()).where(StoredRecord.corpus_id == corpus_id).scalar_subquery()
-    rejects = select(func.count()).where(StoredReject.corpus_id == corpus_id).scalar_subquery()
-    row = (await session.execute(select(records, rejects))).one()
-    return row[0], row[1]
+async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int, int]:
+    """Records and rejects in a corpus, and records that were deleted from it."""
+    row = (
+        await session.execute(
+            select(
+                *(
+                    select(func.count()).where(table.corpus_id == corpus_id).scalar_subquery()
+                    for table in (StoredRecord, StoredReject, Tombstone)
+                )
+            )
+        )
+    ).one()
+    return row[0], row[1], row[2]
 
 
 async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply]) -> Sequence[Reply]:
@@ -265,14 +279,24 @@ _REJECT = text("""
 
 
 async def record(session: AsyncSession, corpus_id: UUID, record_id: UUID) -> StoredRecord:
+    """Raises `NotFound`, which says of a record that was deleted when that was and why."""
     found = await session.get(StoredRecord, record_id)
-    if found is None or found.corpus_id != corpus_id:
+    if found is not None and found.corpus_id == corpus_id:
+        return found
+    stone = await session.get(Tombstone, record_id)
+    if stone is None or stone.corpus_id != corpus_id:
         raise NotFound("record.not_found", f"the corpus has no record {record_id}")
-    return found
+    raise NotFound(
+        "record.deleted",
+        f"record {record_id} was deleted on {stone.deleted_at:%Y-%m-%d %H:%M} UTC: {stone.reason}",
+        hint="Its job, item and sample still lead to its raw reply, if that was not erased.",
+    )
 
 
-async def find_record(session: AsyncSession, record_id: UUID) -> StoredRecord | None:
-    return await session.get(StoredRecord, record_id)
+async def winner(session: AsyncSession, record_id: UUID) -> StoredRecord | Tombstone | None:
+    """A record that others lost to, or what is left of it."""
+    found = await session.get(StoredRecord, record_id)
+    return found or await session.get(Tombstone, record_id)
 
 
 async def refused(session: AsyncSession, corpus_id: UUID, reject_id: UUID) -> StoredReject:

@@ -9,7 +9,14 @@ from sqlalchemy import Text, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.models import Corpus, Replayed, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.models import (
+    Corpus,
+    Replayed,
+    StoredCompletion,
+    StoredRecord,
+    StoredReject,
+    Tombstone,
+)
 from app.corpus.replay import IS_REPLAYED, SOURCE_JOB
 from app.corpus.selection import Selection
 from app.curation.verdict import Record
@@ -240,12 +247,18 @@ async def funnel(
     session: AsyncSession, told: Collection[UUID], decided: Collection[UUID]
 ) -> dict[str, Any]:
     """How many replies the jobs in `told` got, and how those in `decided` decided; they are the
-    same, but for replies that were decided anew.
+    same, but for replies that were decided anew. Records that somebody deleted since had been
+    accepted too.
     """
-    completion, record, reject = StoredCompletion, StoredRecord, StoredReject
+    completion, record, reject, gone = StoredCompletion, StoredRecord, StoredReject, Tombstone
     generated = select(func.count()).where(completion.job_id.in_(told)).scalar_subquery()
-    accepted = select(func.count()).where(record.job_id.in_(decided)).scalar_subquery()
-    counts = (await session.execute(select(generated, accepted))).one()
+    kept = select(func.count()).where(record.job_id.in_(decided)).scalar_subquery()
+    deleted = (
+        select(func.count())
+        .where(gone.job_id.in_(decided), gone.deletion_id.is_not(None))
+        .scalar_subquery()
+    )
+    counts = (await session.execute(select(generated, kept + deleted))).one()
     reasons = await session.execute(
         select(reject.reason, func.count())
         .where(reject.job_id.in_(decided))

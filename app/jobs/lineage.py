@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
 from app.corpus.candidate import Place
-from app.corpus.models import StoredCompletion
+from app.corpus.models import StoredCompletion, StoredRecord, Tombstone
 from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.db import Database
 from app.jobs import store
@@ -103,6 +103,8 @@ class RecordDetail(RecordView, Made):
 class WinnerView(BaseModel):
     id: UUID
     fields: dict[str, Any] | None
+    deleted_at: datetime | None
+    """Null while it is in the corpus."""
 
 
 class RejectDetail(RejectView, Made):
@@ -130,11 +132,20 @@ async def show_reject(
         reject = await corpora.refused(session, found.id, reject_id)
         winner = None
         if reject.duplicate_of is not None:
-            first = await corpora.find_record(session, reject.duplicate_of)
-            winner = WinnerView(id=reject.duplicate_of, fields=first.fields if first else None)
+            winner = _winner(
+                reject.duplicate_of, await corpora.winner(session, reject.duplicate_of)
+            )
         origin = await _origin(session, Place(reject.job_id, reject.item, reject.sample))
     made = await _made(pool, origin)
     return RejectDetail(**dict(RejectView.of(reject)), **dict(made), winner=winner)
+
+
+def _winner(record_id: UUID, found: StoredRecord | Tombstone | None) -> WinnerView:
+    return WinnerView(
+        id=record_id,
+        fields=found.fields if isinstance(found, StoredRecord) else None,
+        deleted_at=found.deleted_at if isinstance(found, Tombstone) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

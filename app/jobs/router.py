@@ -1,5 +1,6 @@
 """Jobs and previews over HTTP."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -295,7 +296,7 @@ async def get_reject(
 async def _own(session: AsyncSession, job_id: UUID, selection: RecordSelection) -> Scope:
     job = await store.get(session, job_id)
     where = await browse.scope(session, job.corpus_id, selection)
-    return Scope(where.corpus_id, [job.id])
+    return replace(where, jobs=[job.id])
 
 
 async def _view(session: AsyncSession, job: Job) -> JobView:

@@ -54,7 +54,7 @@ async def settle(
     failed = [o for o in outcomes if isinstance(o, Failed)]
     await corpus.reject(session, target.corpus_id, rejected)
     parsed = [o.place for o in outcomes if not isinstance(o, Failed) and o.fields is not None]
-    await search.enqueue(session, target.corpus_id, parsed)
+    await search.enqueue(session, parsed)
 
     lost = {d.candidate.place for d in duplicates}
     accepted = [c for c in candidates if c.place not in lost]

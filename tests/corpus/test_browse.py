@@ -58,7 +58,7 @@ async def refuse(database: Database, corpus: Grown, job_id: UUID, number: int) -
     async with database.unit_of_work() as session:
         await store.reject(session, corpus.corpus_id, rejects)
         places = [Place(job_id, n, 0) for n in (*range(10), 100, 101, 102, 200)]
-        await search.enqueue(session, corpus.corpus_id, places)
+        await search.enqueue(session, places)
 
 
 async def walk(api: httpx.AsyncClient, kind: str, limit: int = 3, **asked: Any) -> list[str]:
@@ -151,7 +151,7 @@ async def test_a_text_made_to_stop_the_index_does_not(database: Database, two: T
     slow = await job(database, two.corpus)
     await add(database, two.corpus, slow, hostile)
     async with database.unit_of_work() as session:
-        await search.enqueue(session, two.corpus.corpus_id, [Place(slow, n, 0) for n in range(4)])
+        await search.enqueue(session, [Place(slow, n, 0) for n in range(4)])
     before = datetime.now(UTC)
     async with database.unit_of_work() as session:
         await search.catch_up(session)

@@ -57,6 +57,16 @@ def test_a_corpus_is_listed_counted_browsed_and_shown(served: str) -> None:
     assert json.loads(run("rejects", "faq", "--reason", "parse", "--json").stdout)["items"] == []
 
 
+def test_records_are_deleted_once_it_is_known_how_many(served: str) -> None:
+    job_id = json.loads(run("records", "faq", "--json").stdout)["items"][0]["job_id"]
+    asked = ("delete", "faq", "--job", job_id, "--reason", "all of it", "--json")
+    assert json.loads(run(*asked, "--dry-run").stdout)["records"] == 30
+    assert json.loads(run(*asked).stdout)["records"] == 30
+    assert json.loads(run("get", "faq", "--json").stdout)["deleted"] == 30
+    assert "all of it" in run("deletions", "faq").stdout
+    assert run("delete", "faq", "--reason", "nothing said").exit_code == 1
+
+
 def test_a_wrong_filter_ends_with_what_would_be_right(served: str) -> None:
     found = run("records", "faq", "--job", "nonsense")
     assert found.exit_code == 1

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus import browse, dedup, store
 from app.corpus.browse import Scope
 from app.corpus.candidate import Candidate, Place, Target
+from app.corpus.search import Search
 from app.corpus.selection import RejectSelection
 from app.db import Database
 
@@ -48,15 +49,15 @@ async def corpus_id(database: Database) -> UUID:
             )
         await session.execute(
             text("""
-                INSERT INTO searchable (id, words)
-                SELECT id, to_tsvector('simple', 'word' || row_number() OVER () % 1000)
-                    || array_to_tsvector(ARRAY['record:' || corpus_id])
-                FROM record
+                INSERT INTO record_words (record_id, words)
+                SELECT record.id, to_tsvector('simple', 'word' || row_number() OVER () % 1000)
+                    || array_to_tsvector(ARRAY['in:' || salt])
+                FROM record JOIN corpus ON corpus.id = corpus_id
             """)
         )
         # As a vacuum leaves it; new words wait in a list beside the index.
-        await session.execute(text("SELECT gin_clean_pending_list('ix_searchable_words')"))
-        await session.execute(text("ANALYZE record, reject, searchable"))
+        await session.execute(text("SELECT gin_clean_pending_list('ix_record_words_words')"))
+        await session.execute(text("ANALYZE record, reject, record_words"))
         found: UUID | None = await session.scalar(text("SELECT id FROM corpus WHERE name = 'c9'"))
     assert found is not None
     return found
@@ -88,8 +89,10 @@ DEEDS: dict[str, tuple[Deed, str]] = {
         "id < '",
     ),
     "records with some words": (
-        lambda session, corpus: browse.records(session, Scope(corpus), pick(q="word17"), **PAGE),
-        "ix_searchable_words",
+        lambda session, corpus: browse.records(
+            session, Scope(corpus, None, Search(corpus, 9, "word17")), ALL, **PAGE
+        ),
+        "ix_record_words_words",
     ),
     "rejects of a corpus": (
         lambda session, corpus: browse.rejects(session, Scope(corpus), ALL, **PAGE),
