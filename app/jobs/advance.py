@@ -1,14 +1,20 @@
 """What a job does next, decided in one place, under the job's lock."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
-from app.jobs import lease, store, tickets
+from app.jobs import lease, novelty, store, tickets
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.plan import items_per_chunk, more_items
+from app.jobs.schemas import JobSpec
+
+_PLANNED = 10
+"""Times `max_candidates` that are planned at most, asked for or not: where the strata that are left
+come up once in a million, somebody has to end it."""
 
 
 async def advance(session: AsyncSession, job_id: UUID) -> None:
@@ -18,20 +24,14 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
         return
     account = await store.ledger(session, job_id)
     enough = account.accepted >= job.num_records
-    if enough or job.state == "cancelling":
+    strata = await _strata(session, job)
+    if enough or strata.all_dry or job.state == "cancelling":
         await lease.cancel_ready(session, job_id)
         account = await store.ledger(session, job_id)
         if account.chunks_ready + account.chunks_running == 0:
-            await _end(session, job, account)
+            await _end(session, job, account, strata)
     elif account.chunks_ready + account.chunks_running == 0:
-        more = more_items(
-            missing=job.num_records - account.accepted,
-            accepted=account.accepted,
-            settled=account.settled,
-            planned=account.planned,
-            most=job.max_candidates,
-            samples_per_item=job.samples_per_item,
-        )
+        more = _more(job, account)
         if more:
             await lease.plan(
                 session,
@@ -42,11 +42,54 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
                 samples=job.samples_per_item,
             )
         else:
-            await _end(session, job, account)
+            await _end(session, job, account, strata)
 
 
-async def _end(session: AsyncSession, job: Job, account: Ledger) -> None:
-    state, reason = _verdict(job, account)
+def _more(job: Job, account: Ledger) -> int:
+    """Items to plan. Cancelled samples are those of dry strata: they count for the yield of what is
+    planned, not for the limit of what is asked for.
+    """
+    if account.planned >= _PLANNED * job.max_candidates:
+        return 0
+    return more_items(
+        missing=job.num_records - account.accepted,
+        accepted=account.accepted,
+        settled=account.settled + account.cancelled,
+        planned=account.planned - account.cancelled,
+        most=job.max_candidates,
+        samples_per_item=job.samples_per_item,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Dryness:
+    """How far a job has come in giving up its strata."""
+
+    dry: int = 0
+    all: int = 1
+    why: str = ""
+
+    @property
+    def all_dry(self) -> bool:
+        return self.dry >= self.all
+
+
+async def _strata(session: AsyncSession, job: Job) -> _Dryness:
+    limits = job.document.get("limits") or {}
+    if limits.get("min_novelty") is None:
+        return _Dryness()
+    spec = JobSpec.model_validate(job.document)
+    dry, _ = await novelty.dry_and_known(session, job.id)
+    return _Dryness(
+        dry,
+        novelty.how_many(spec.seeds),
+        f"fewer than {spec.limits.min_novelty:.0%} of the last {spec.limits.novelty_window} "
+        "candidates were new",
+    )
+
+
+async def _end(session: AsyncSession, job: Job, account: Ledger, strata: _Dryness) -> None:
+    state, reason = _verdict(job, account, strata)
     if state == "finished" and job.shadow_id is not None:
         await shadow.take_over(session, job.corpus_id, job.shadow_id)
     await store.finish(session, job.id, state, reason)
@@ -54,16 +97,19 @@ async def _end(session: AsyncSession, job: Job, account: Ledger) -> None:
         await tickets.issue_publications(session)
 
 
-def _verdict(job: Job, account: Ledger) -> tuple[str, str | None]:
+def _verdict(job: Job, account: Ledger, strata: _Dryness) -> tuple[str, str | None]:
     """How a job ended. One that made nothing has failed, whatever it was told to do."""
     if job.state == "cancelling":
         return "cancelled", None
     if account.accepted >= job.num_records or (job.teacher_id is None and account.accepted):
         return "finished", None
-    got = (
-        f"{account.accepted} of {job.num_records} records after {account.planned} candidates"
-        f" (the most allowed are {job.max_candidates})"
-    )
+    asked = account.planned - account.cancelled
+    got = f"{account.accepted} of {job.num_records} records after {asked} candidates"
+    if not strata.all_dry:
+        got += f" (the most allowed are {job.max_candidates})"
+    if strata.dry:
+        which = "all" if strata.all_dry else f"{strata.dry} of {strata.all}"
+        got = f"saturated: in {which} strata {strata.why}; {got}"
     if account.reasons:
         worst = max(account.reasons, key=lambda code: account.reasons[code])
         got += f"; most were lost to {worst} ({account.reasons[worst]})"

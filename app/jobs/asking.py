@@ -5,8 +5,9 @@ Replies that arrive while others are being committed are committed together righ
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.corpus.candidate import Reply
 from app.jobs import settle
@@ -41,14 +42,17 @@ async def ask_and_keep(
     *,
     slots: int,
     draining: asyncio.Event,
+    dry: Collection[UUID] = (),
 ) -> TeacherFailure | None:
-    """Ask all questions, `slots` at a time. Answers what was wrong with the teacher, if that is
-    why it stopped. Raises `LeaseLost`.
+    """Ask all questions, `slots` at a time, but for those whose strata are `dry` or become so.
+    Answers what was wrong with the teacher, if that is why it stopped. Raises `LeaseLost`.
     """
     keeper = _Keeper(claim, job, tools, kept)
     keeping = asyncio.create_task(keeper.run())
     asking = asyncio.create_task(
-        _ask_all(claim, job, job.asker(tools), questions, keeper, slots=slots, draining=draining)
+        _ask_all(
+            claim, job, job.asker(tools), questions, keeper, slots=slots, draining=draining, dry=dry
+        )
     )
     try:
         # Either may fail first; the other is pointless then.
@@ -72,6 +76,7 @@ async def _ask_all(
     *,
     slots: int,
     draining: asyncio.Event,
+    dry: Collection[UUID],
 ) -> TeacherFailure | None:
     """Keep every slot busy until nothing is left: none waits for another's answer."""
     pending = iter(questions)
@@ -79,7 +84,7 @@ async def _ask_all(
 
     async def slot() -> None:
         for question in pending:
-            if question.prompt is None:
+            if question.prompt is None or (dry and job.strata.key(question.item) in dry):
                 continue
             if trouble or draining.is_set():
                 return

@@ -15,6 +15,7 @@ from app.curation.chain import Chain
 from app.curation.near import Near
 from app.errors import Invalid
 from app.evaluations import load as evaluations
+from app.jobs.novelty import Strata
 from app.jobs.schemas import FewShotSpec, JobSpec
 from app.prompts import store as prompts
 from app.prompts.cell import Refusal
@@ -51,6 +52,7 @@ class Blueprint:
     chain: Chain
     near: Near | None
     """What makes two records near-duplicates, where any can be."""
+    strata: Strata
 
     async def rows(
         self, session: AsyncSession, items: Sequence[int]
@@ -133,15 +135,17 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
     seed_version = None
     if spec.seeds.dataset is not None:
         _, seed_version = await seeds.get(session, spec.seeds.dataset)
+    plan = SeedPlan.of(
+        spec.seeds,
+        seed_version.rows if seed_version else 0,
+        seed_version.columns if seed_version else (),
+    )
+    limits = spec.limits
     return Blueprint(
         template=template,
         few_shot=few_shot,
         shown=spec.few_shot,
-        plan=SeedPlan.of(
-            spec.seeds,
-            seed_version.rows if seed_version else 0,
-            seed_version.columns if seed_version else (),
-        ),
+        plan=plan,
         seed_version_id=seed_version.id if seed_version else None,
         sampling=spec.sampling or Sampling(),
         chain=Chain.of(
@@ -153,4 +157,5 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             contamination=await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,
+        strata=Strata.of(plan, spec.seeds, limits.novelty_window, limits.min_novelty),
     )

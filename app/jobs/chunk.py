@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Candidate, Rejected, Reply
-from app.jobs import lease, settle, store
+from app.jobs import lease, novelty, settle, store
 from app.jobs.advance import advance
 from app.jobs.asking import LARGEST_BATCH, Kept, ask_and_keep, batches
 from app.jobs.blueprint import asked
@@ -66,7 +67,7 @@ async def work(
         await _hand_back(claim, tools, lost=True)
         raise
     if isinstance(end, Done):
-        await _close(claim, tools)
+        await _close(claim, job, tools)
     else:
         await _hand_back(claim, tools)
     return end
@@ -75,15 +76,16 @@ async def work(
 async def _work(
     claim: Claim, job: Loaded | Stored, tools: Tools, in_flight: int, draining: asyncio.Event
 ) -> End:
+    dry = await _dry(claim, job, tools)
     async for stored in _stored(claim, job, tools):
         prompts = await job.prompts(tools.pool, stored, claim.seq)
-        if not await _settle(claim, job, tools, stored, [], prompts):
+        if not await _settle(claim, job, tools, stored, [], prompts, dry):
             return Done()
         if draining.is_set():
             return HandedBack(None)
     if isinstance(job, Stored):
         return Done()
-    return await _ask(claim, job, tools, in_flight, draining)
+    return await _ask(claim, job, tools, in_flight, draining, dry)
 
 
 async def _stored(
@@ -107,25 +109,30 @@ async def _unsettled(
 
 
 async def _ask(
-    claim: Claim, job: Loaded, tools: Tools, in_flight: int, draining: asyncio.Event
+    claim: Claim,
+    job: Loaded,
+    tools: Tools,
+    in_flight: int,
+    draining: asyncio.Event,
+    dry: set[UUID],
 ) -> End:
-    questions = await job.questions(claim, tools)
+    questions = await job.questions(claim, tools, dry)
     prompts = asked(questions)
     unasked = [failed for q in questions for failed in job.unrendered(q)]
-    if unasked and not await _settle(claim, job, tools, [], unasked, prompts):
+    if unasked and not await _settle(claim, job, tools, [], unasked, prompts, dry):
         return Done()
 
     kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * in_flight)
     # A chunk that killed its holders is asked for one by one, so that its neighbours get through.
     slots = 1 if claim.losses else in_flight
     asking = asyncio.create_task(
-        ask_and_keep(claim, job, tools, questions, kept, slots=slots, draining=draining)
+        ask_and_keep(claim, job, tools, questions, kept, slots=slots, draining=draining, dry=dry)
     )
     try:
         async for batch in batches(kept, asking):
             replies = [reply for answer in batch for reply in answer.replies]
             failed = [failure for answer in batch for failure in answer.failed]
-            if not await _settle(claim, job, tools, replies, failed, prompts):
+            if not await _settle(claim, job, tools, replies, failed, prompts, dry):
                 asking.cancel()
         failure = None if asking.cancelled() else asking.result()
     finally:
@@ -136,6 +143,13 @@ async def _ask(
     return HandedBack(failure)
 
 
+async def _dry(claim: Claim, job: Loaded | Stored, tools: Tools) -> set[UUID]:
+    """The strata that are not asked for any more; it grows while the chunk is worked."""
+    if job.strata is None or job.strata.least is None:
+        return set()
+    return await transaction(tools.database, lambda session: novelty.dry(session, claim.job_id))
+
+
 async def _settle(
     claim: Claim,
     job: Loaded | Stored,
@@ -143,16 +157,19 @@ async def _settle(
     replies: Sequence[Reply],
     failed: Sequence[Failed],
     prompts: Mapping[int, Prompt],
+    dry: set[UUID],
 ) -> bool:
     """Curate, then write what became of the batch; answers whether the job wants more."""
     outcomes = [*_curated(job, replies, prompts), *failed]
     paid = [reply for reply in replies if reply.source is None]
 
-    async def write(session: AsyncSession) -> bool:
-        await settle.settle(session, claim, job.target, outcomes, paid)
-        return await store.wants_more(session, claim.job_id)
+    async def write(session: AsyncSession) -> tuple[bool, set[UUID]]:
+        found = await settle.settle(session, claim, job.target, outcomes, paid, job.strata)
+        return await store.wants_more(session, claim.job_id), found
 
-    return await transaction(tools.database, write)
+    wants_more, found = await transaction(tools.database, write)
+    dry |= found
+    return wants_more
 
 
 def _curated(
@@ -173,9 +190,10 @@ def _curated(
     return [*rejected, *job.target.signed(candidates)]
 
 
-async def _close(claim: Claim, tools: Tools) -> None:
+async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> None:
     async def write(session: AsyncSession) -> None:
         await lease.fence(session, claim)
+        await _give_up(session, claim, job)
         await lease.close(session, claim)
 
     try:
@@ -186,6 +204,17 @@ async def _close(claim: Claim, tools: Tools) -> None:
     # Apart from the chunk's lock: a rebuilt corpus may take a minute to be put in place, and signs
     # of life wait for that lock. Should nobody come so far, the sweep does it.
     await transaction(tools.database, lambda session: advance(session, claim.job_id))
+
+
+async def _give_up(session: AsyncSession, claim: Claim, job: Loaded | Stored) -> None:
+    """Note the items that are about to be cancelled because their strata are dry."""
+    if isinstance(job, Stored) or job.strata.least is None:
+        return
+    dry = await novelty.dry(session, claim.job_id)
+    samples = job.samples_per_item
+    left = await store.open_items(session, claim.job_id, claim.first_item, claim.items, samples)
+    given_up = [item for item in left if job.strata.key(item) in dry]
+    await novelty.cancel(session, claim.job_id, job.strata, given_up, samples)
 
 
 async def _hand_back(claim: Claim, tools: Tools, *, lost: bool = False) -> None:

@@ -1,7 +1,7 @@
 """A job as a worker holds it, and what a worker has for all of its jobs."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from app.jobs import store
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.lease import Claim
+from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed
 from app.jobs.schemas import JobSpec
 from app.jobs.store import open_items
@@ -57,12 +58,22 @@ class Loaded:
         """Requests that one chunk may have in flight, so that all slots together keep the cap."""
         return max(1, self.teacher.max_in_flight // self.teacher.chunk_slots)
 
-    async def questions(self, claim: Claim, tools: "Tools") -> list[Question]:
-        """The chunk's items that neither ended nor have a stored reply, rendered."""
+    @property
+    def strata(self) -> Strata:
+        return self.blueprint.strata
+
+    async def questions(
+        self, claim: Claim, tools: "Tools", dry: Collection[UUID] = ()
+    ) -> list[Question]:
+        """The chunk's items that neither ended nor have a stored reply, rendered; but for those of
+        dry strata.
+        """
         async with tools.database.unit_of_work() as session:
             items = await open_items(
                 session, claim.job_id, claim.first_item, claim.items, self.samples_per_item
             )
+            if dry:
+                items = [item for item in items if self.strata.key(item) not in dry]
             rows = await self.blueprint.rows(session, items)
         return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
 

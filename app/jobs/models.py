@@ -134,3 +134,22 @@ class Sample(Base, kw_only=True):
     detail: Mapped[str | None]
     """For a failed one: what the teacher said."""
     attempts: Mapped[int] = mapped_column(SmallInteger)
+
+
+class Stratum(Base, kw_only=True):
+    """What came of one cell of a job's matrix, as far as it was compared with the corpus."""
+
+    __tablename__ = "stratum"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 70}},)
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[UUID] = mapped_column(primary_key=True)
+    """A digest of `cell`."""
+    cell: Mapped[dict[str, Any]]
+    candidates: Mapped[int]
+    novel: Mapped[int]
+    recent: Mapped[str]
+    """One character for each of the last candidates: 1 for a new one, 0 for one that was not."""
+    dry_at: Mapped[datetime | None]
+    cancelled: Mapped[int] = mapped_column(server_default="0")
+    """Samples that were not asked for, because the stratum was dry."""

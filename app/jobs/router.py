@@ -16,7 +16,7 @@ from app.corpus.query import OwnRecordsQuery, OwnRejectsQuery
 from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.corpus.selection import RecordSelection
 from app.errors import Conflict, NotFound
-from app.jobs import store
+from app.jobs import novelty, store
 from app.jobs.advance import advance
 from app.jobs.documents import ReprocessSpec
 from app.jobs.imports.arrival import arrived
@@ -26,7 +26,7 @@ from app.jobs.lineage import RecordDetail, RejectDetail, show_record, show_rejec
 from app.jobs.models import Job
 from app.jobs.preview import MOST_ROWS, PreviewView, preview
 from app.jobs.reprocess import submit_reprocess
-from app.jobs.schemas import FailureView, JobSpec, JobView
+from app.jobs.schemas import FailureView, JobSpec, JobView, StratumView
 from app.jobs.submit import submit
 from app.names import Name, Ref
 from app.teachers import store as teachers
@@ -220,6 +220,16 @@ async def list_job_rejects(
     return page_of(rows, page, lambda reject: reject.id, RejectView.of)
 
 
+@router.get("/jobs/{job_id}/novelty")
+async def list_job_strata(
+    job_id: UUID, session: SessionDep, caller: CallerDep, page: PageDep
+) -> Page[StratumView]:
+    """How much of what came was new, in each cell of the job's matrix that had a candidate."""
+    await store.get(session, job_id)
+    rows = await novelty.page(session, job_id, after=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda counted: counted.key, StratumView.of)
+
+
 @router.get("/jobs/{job_id}/failures")
 async def list_job_failures(
     job_id: UUID, session: SessionDep, caller: CallerDep, page: PageDep
@@ -302,7 +312,8 @@ async def _own(session: AsyncSession, job_id: UUID, selection: RecordSelection) 
 async def _view(session: AsyncSession, job: Job) -> JobView:
     account = await store.ledger(session, job.id)
     away = await teachers.away(session, {job.teacher_id} if job.teacher_id else ())
-    return JobView.of(job, account, _waits(job, away))
+    seen = await novelty.of_job(session, job.id)
+    return JobView.of(job, account, _waits(job, away), seen)
 
 
 def _waits(job: Job, away: dict[UUID, str]) -> str | None:

@@ -13,6 +13,7 @@ from app.curation.novelty import DedupSpec
 from app.datasets.spec import PublishSpec
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
+from app.jobs.novelty import Counted, Novelty
 from app.jobs.store import Failure
 from app.names import Ref
 from app.recipes import Recipe, Single, recipes
@@ -44,6 +45,13 @@ class FewShotSpec(BaseModel, frozen=True, extra="forbid", validate_by_name=True)
 class Limits(BaseModel, frozen=True, extra="forbid"):
     max_candidates: int | None = Field(default=None, ge=1, le=10 * MOST_RECORDS, examples=[500])
     """The most samples to ask for, kept or not; five times `num_records` if it is not said."""
+    min_novelty: float | None = Field(default=None, gt=0, le=1, examples=[0.1])
+    """Give up a cell of the matrix when fewer of its last candidates than this share were new to
+    the corpus: its open samples are cancelled, unasked. When all cells are given up, the job ends.
+    """
+    novelty_window: int = Field(default=100, ge=10, le=1000)
+    """How many of the last candidates count for that. Candidates are samples that passed all
+    filters; fewer than these never give a cell up."""
 
 
 EXAMPLE: dict[str, Any] = {
@@ -122,6 +130,66 @@ class TokensView(BaseModel):
     """Of the prompt tokens, those that the teacher's prefix cache served."""
 
 
+class StratumView(BaseModel):
+    """One cell of the matrix; a job without one, or with more than 10,000 cells, is one."""
+
+    stratum: dict[str, Any] = Field(examples=[{"topic": "refunds", "level": "easy"}])
+    candidates: int
+    """Samples that passed all filters, so that they were compared with the corpus."""
+    new: int
+    """Of these, those that became records."""
+    recent_share: float
+    """Of new ones among the last `window` candidates, or among all while there are fewer."""
+    dry: bool
+    """Whether it was given up."""
+    cancelled: int
+    """Samples that were not asked for because of that."""
+
+    @classmethod
+    def of(cls, counted: Counted) -> "StratumView":
+        return cls(
+            stratum=dict(counted.cell),
+            candidates=counted.candidates,
+            new=counted.novel,
+            recent_share=counted.recent_novel / counted.recent,
+            dry=counted.dry,
+            cancelled=counted.cancelled,
+        )
+
+
+class PointView(BaseModel):
+    candidates: int
+    """From the job's beginning to here."""
+    share: float
+    """Of new ones among those since the point before."""
+
+
+class NoveltyView(BaseModel):
+    """How much of what came was new to the corpus."""
+
+    window: int
+    min_novelty: float | None
+    overall: list[PointView]
+    """The curve of the whole job, in at most 50 points."""
+    strata: list[StratumView]
+    """The driest 50; `GET /v1/jobs/{id}/novelty` has all."""
+    dry: int
+    """How many were given up."""
+    known: int
+    """Of how many there was a candidate."""
+
+    @classmethod
+    def of(cls, novelty: Novelty, limits: dict[str, Any]) -> "NoveltyView":
+        return cls(
+            window=limits.get("novelty_window", 100),
+            min_novelty=limits.get("min_novelty"),
+            overall=[PointView(candidates=p.candidates, share=p.share) for p in novelty.curve],
+            strata=[StratumView.of(counted) for counted in novelty.driest],
+            dry=novelty.dry,
+            known=novelty.known,
+        )
+
+
 class JobView(BaseModel):
     id: UUID
     kind: Literal["generate", "reprocess", "import"]
@@ -148,6 +216,8 @@ class JobView(BaseModel):
     funnel: FunnelView
     before: FunnelView | None
     """Of a reprocess job: how the same replies had been decided when it was submitted."""
+    novelty: NoveltyView | None = None
+    """For a single job only, not in lists."""
     tokens: TokensView
     published: str | None
     created_at: datetime
@@ -155,7 +225,9 @@ class JobView(BaseModel):
     ended_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job, account: Ledger, waiting: str | None) -> "JobView":
+    def of(
+        cls, job: Job, account: Ledger, waiting: str | None, novelty: Novelty | None = None
+    ) -> "JobView":
         is_waiting = waiting is not None and job.state in {"queued", "running"}
         return cls(
             id=job.id,
@@ -177,6 +249,7 @@ class JobView(BaseModel):
             before=None
             if job.before is None
             else _funnel(job.before["accepted"], job.before["reasons"]),
+            novelty=novelty and NoveltyView.of(novelty, job.document.get("limits") or {}),
             tokens=TokensView(
                 prompt=account.prompt_tokens,
                 completion=account.completion_tokens,

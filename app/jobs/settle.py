@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus import dedup, search
 from app.corpus import store as corpus
 from app.corpus.candidate import Candidate, Rejected, Reply, Target
-from app.jobs import lease, store
+from app.jobs import lease, novelty, store
 from app.jobs.lease import Claim, Progress
+from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed, Outcome
 from app.jobs.store import SampleRow
 
@@ -33,8 +34,10 @@ async def settle(
     target: Target,
     outcomes: Sequence[Outcome],
     replies: Sequence[Reply],
-) -> None:
-    """Write what became of a batch, all or nothing. Raises `LeaseLost`.
+    strata: Strata | None = None,
+) -> set[UUID]:
+    """Write what became of a batch, all or nothing; answers which of its strata are dry, if the
+    job has any. Raises `LeaseLost`.
 
     `replies` are the stored ones that the outcomes came from; their tokens are counted here, with
     the outcome, so that a crash between keeping and settling counts nothing twice. Settling the
@@ -45,7 +48,7 @@ async def settle(
     outcomes = [o for o in outcomes if o.place not in ended]
     replies = [r for r in replies if r.place not in ended]
     if not outcomes:
-        return
+        return set()
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
     duplicates = await dedup.add(session, target, candidates)
     rejected = [o for o in outcomes if isinstance(o, Rejected)] + [
@@ -77,3 +80,7 @@ async def settle(
             cached_tokens=sum(r.completion.cached_tokens for r in replies),
         ),
     )
+    if strata is None:
+        return set()
+    compared = [(c.place.item, c.place not in lost) for c in candidates]
+    return await novelty.count(session, claim.job_id, strata, compared)

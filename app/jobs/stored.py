@@ -51,6 +51,8 @@ class Stored:
 
     share = 1
     """It asks nobody, so it has nothing in flight."""
+    strata = None
+    """Nothing is left to be asked for, so that none is counted."""
 
     def chain_of(self, reply: Reply) -> Chain:
         return self._told(reply).chain

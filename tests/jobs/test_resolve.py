@@ -30,7 +30,7 @@ async def test_the_answer_is_the_resolved_document(ready: httpx.AsyncClient) -> 
     assert document["template"] == "default/qa@1"
     assert document["few_shot"] == {"set": "default/qa@1", "k": 6, "rotate": "chunk"}
     assert document["sampling"]["temperature"] == 0.8
-    assert document["limits"] == {"max_candidates": 100}
+    assert document["limits"]["max_candidates"] == 100
     assert document["accept"]["parse"] == {"name": "json"}
     assert [each["name"] for each in document["accept"]["filters"]][:2] == ["empty", "refusal"]
     assert document["dedup"] == {
