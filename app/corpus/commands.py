@@ -134,6 +134,27 @@ def show(
 
 
 @commands.command()
+def neighbours(
+    name: NameArgument,
+    text: Annotated[str | None, typer.Argument(help="What to find the like of.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="name=value instead: where the corpus compares within equal fields."),
+    ] = None,
+    min_similarity: Annotated[float, typer.Option(min=0, max=1, help="At least so alike.")] = 0.5,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="How many at most.")] = 10,
+    as_json: shell.Json = False,
+) -> None:
+    """The stored records most like a text, best first."""
+    pairs = [one.partition("=") for one in field or []]
+    fields = {key: value for key, _, value in pairs} if pairs else None
+    body = _given(text=text, fields=fields, min_similarity=min_similarity, limit=limit)
+    with shell.client() as api:
+        found = _page(api.post(f"{_at(name)}/neighbours", json=body))
+    shell.show(found, as_json=as_json, columns=("similarity", "record.id", "record.fields"))
+
+
+@commands.command()
 def delete(
     name: NameArgument,
     reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],

@@ -5,13 +5,16 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from app.auth.dependency import CallerDep
-from app.corpus import browse, retire, store
+from app.corpus import browse, neighbours, retire, store
 from app.corpus.models import Corpus
 from app.corpus.query import RecordsQuery, RejectsQuery
 from app.corpus.retire import Decision
 from app.corpus.schemas import (
     CorpusView,
     DeletionView,
+    Likeness,
+    NeighboursView,
+    NeighbourView,
     NewCorpus,
     NewDeletion,
     RecordView,
@@ -21,7 +24,7 @@ from app.curation.novelty import DedupSpec
 from app.errors import Conflict
 from app.names import Name, Ref
 from app.web.paging import Page, PageDep, page_of
-from app.web.route import Route, SessionDep
+from app.web.route import Route, SessionDep, not_replayed
 
 _NOTHING: dict[int | str, dict[str, Any]] = {
     200: {"model": DeletionView, "description": "Nothing was deleted."}
@@ -101,6 +104,26 @@ async def list_rejects(
         session, where, selection, after=page.after_id, limit=page.limit + 1
     )
     return page_of(rows, page, lambda reject: reject.id, RejectView.of)
+
+
+@router.post("/{namespace}/{name}/neighbours")
+@not_replayed
+async def find_neighbours(
+    namespace: Name, name: Name, body: Likeness, session: SessionDep, caller: CallerDep
+) -> NeighboursView:
+    """The stored records most like a text, with their exact similarity, best first."""
+    corpus = await _named(session, namespace, name)
+    near = neighbours.rule_of(corpus)
+    record = neighbours.as_record(near, body.fields, body.text)
+    found = await neighbours.neighbours(
+        session, corpus, near, record, body.min_similarity, body.limit
+    )
+    return NeighboursView(
+        items=[
+            NeighbourView(similarity=each.similarity, record=RecordView.of(each.record))
+            for each in found
+        ]
+    )
 
 
 @router.post("/{namespace}/{name}/deletions", status_code=201, responses=_NOTHING)

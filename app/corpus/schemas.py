@@ -1,15 +1,16 @@
 """Corpora, records and rejects as JSON."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.corpus.models import Corpus, Deletion, StoredCompletion, StoredRecord, StoredReject
 from app.corpus.selection import DeletionSelection
 from app.curation.novelty import DedupSpec
-from app.curation.text import for_display
+from app.curation.text import MAX_BYTES, for_display, problem
 from app.curation.verdict import Flag
 from app.names import DEFAULT_NAMESPACE, Name
 
@@ -248,6 +249,43 @@ class DeletionView(BaseModel):
             erase=asked.erase,
             created_at=None,
         )
+
+
+_TEXT = {"text": "How do I get my money back?", "limit": 5}
+
+
+class Likeness(BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [_TEXT]}):
+    """A text; or fields, where the corpus compares records only if some others are equal."""
+
+    text: str | None = Field(default=None, min_length=1, max_length=MAX_BYTES)
+    fields: dict[str, Any] | None = Field(
+        default=None, examples=[{"topic": "refunds", "question": "How do I get my money back?"}]
+    )
+    limit: int = Field(default=10, ge=1, le=50)
+    min_similarity: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
+    """The least Jaccard similarity of character 5-grams. What is alike at 0.7 is nearly always
+    found; the less alike, the more is missed."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.text is None) == (self.fields is None):
+            raise PydanticCustomError("likeness", "should have either text or fields")
+        wrong = problem(self.fields if self.text is None else self.text)
+        if wrong is not None:
+            raise PydanticCustomError(
+                "likeness", "should be what a record can hold: {reason}", {"reason": wrong.reason}
+            )
+        return self
+
+
+class NeighbourView(BaseModel):
+    similarity: float
+    record: RecordView
+
+
+class NeighboursView(BaseModel):
+    items: list[NeighbourView]
+    """Best first."""
 
 
 def _show(content: bytes) -> str:
