@@ -6,7 +6,6 @@ it stands, so that a search misses nothing; one statement sees both sides of one
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from sqlalchemy import TextualSelect, column, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place
-from app.corpus.models import Unindexed
+from app.corpus.store import place_arrays
 
 CATCH_UP = 2_000
 """Texts indexed by one sweep of one worker, in about 0.2 s of the database's time: some 1,000 a
@@ -30,17 +29,18 @@ _QUERY = f"websearch_to_tsquery('simple', {_PLAIN.format(':q')})"
 
 async def enqueue(session: AsyncSession, places: Sequence[Place]) -> None:
     """To be said of every place that may hold a new record or reject."""
-    ordered = sorted(places, key=lambda place: place.job_id)
-    for job_id, group in groupby(ordered, key=lambda place: place.job_id):
-        there = list(group)
-        session.add(
-            Unindexed(
-                job_id=job_id,
-                items=[place.item for place in there],
-                samples=[place.sample for place in there],
-            )
-        )
-    await session.flush()
+    if places:
+        await session.execute(_ENQUEUE, place_arrays(places))
+
+
+# Places of one batch are nearly always one job's.
+_ENQUEUE = text("""
+    INSERT INTO unindexed (job_id, items, samples)
+    SELECT job_id, array_agg(item), array_agg(sample)
+    FROM unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]))
+        AS t (job_id, item, sample)
+    GROUP BY job_id
+""")
 
 
 async def catch_up(session: AsyncSession, most: int = CATCH_UP) -> int:
