@@ -11,7 +11,7 @@ from app.datasets.commands import commands as datasets
 from app.errors import AppError
 from app.evaluations.commands import commands as evaluations
 from app.jobs.commands import commands as jobs
-from app.jobs.imports.commands import commands as corpora
+from app.jobs.imports.commands import commands as imports
 from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
 from app.seeds.commands import commands as seeds
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+corpora.add_typer(imports)
 for commands in (local, teachers, prompts, seeds, evaluations, jobs, corpora, datasets):
     app.add_typer(commands)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Numeric, Select, case, cast, false, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.models import StoredRecord, StoredReject
+from app.corpus.models import Replayed, StoredRecord, StoredReject
 from app.corpus.search import Search, prepare
 from app.corpus.selection import DeletionSelection, RecordSelection, RejectSelection
 from app.errors import FieldError, Invalid
@@ -29,6 +29,8 @@ class Scope:
     corpus_id: UUID
     jobs: Sequence[UUID] | None = None
     search: Search | None = None
+    replayed: bool = False
+    """Whether there may be records made of the replies of these jobs, and decided on by others."""
 
 
 async def scope(
@@ -44,15 +46,17 @@ async def scope(
             raise Invalid.at(f"{at}q", "should hold a word to look for", selection.q)
     if not (selection.jobs or selection.templates or selection.teachers):
         return Scope(corpus_id, None, search)
-    rows = await session.execute(
-        _JOBS,
-        {
-            "corpus": corpus_id,
-            "jobs": list(selection.jobs) or None,
-            "templates": [str(ref) for ref in selection.templates] or None,
-            "teachers": [str(ref) for ref in selection.teachers] or None,
-        },
-    )
+    rows = (
+        await session.execute(
+            _JOBS,
+            {
+                "corpus": corpus_id,
+                "jobs": list(selection.jobs) or None,
+                "templates": [str(ref) for ref in selection.templates] or None,
+                "teachers": [str(ref) for ref in selection.teachers] or None,
+            },
+        )
+    ).all()
     found = {row.id: row.fits for row in rows}
     foreign = [
         FieldError(
@@ -67,18 +71,29 @@ async def scope(
         raise Invalid(
             "request.invalid", f"{foreign[0].field}: {foreign[0].problem}", errors=foreign
         )
-    return Scope(corpus_id, [job for job, fits in found.items() if fits], search)
+    fitting = [job for job, fits in found.items() if fits]
+    return Scope(corpus_id, fitting, search, any(row.replayed for row in rows))
 
 
-# Jobs lie further downstream; here, a job is a row that says where records come from.
+# Jobs lie further downstream; here, a job is a row that says where records come from. A reprocess
+# job names others, whose replies it decided on.
 _JOBS = text("""
+    WITH RECURSIVE behind (id, kind, document) AS (
+        SELECT id, kind, document FROM job WHERE corpus_id = :corpus
+        UNION
+        SELECT job.id, job.kind, job.document FROM behind
+        CROSS JOIN jsonb_array_elements_text(behind.document #> '{from,jobs}') AS source
+        JOIN job ON job.id = CAST(source AS uuid)
+        WHERE behind.kind = 'reprocess'
+    )
     SELECT id,
         (CAST(:templates AS text[]) IS NULL
             OR document ->> 'template' = ANY(:templates)
             OR split_part(document ->> 'template', '@', 1) = ANY(:templates))
-        AND (CAST(:teachers AS text[]) IS NULL OR document ->> 'teacher' = ANY(:teachers)) AS fits
-    FROM job
-    WHERE corpus_id = :corpus AND (CAST(:jobs AS uuid[]) IS NULL OR id = ANY(:jobs))
+        AND (CAST(:teachers AS text[]) IS NULL OR document ->> 'teacher' = ANY(:teachers)) AS fits,
+        EXISTS (SELECT FROM behind WHERE kind = 'reprocess') AS replayed
+    FROM behind
+    WHERE CAST(:jobs AS uuid[]) IS NULL OR id = ANY(:jobs)
     ORDER BY id
 """)
 
@@ -159,6 +174,17 @@ def _within(
             pass
         case []:
             query = query.where(false())
+        case jobs if where.replayed:
+            replayed = (
+                select(Replayed.item)
+                .where(
+                    Replayed.job_id == table.job_id,
+                    Replayed.item == table.item,
+                    Replayed.source_job_id.in_(jobs),
+                )
+                .exists()
+            )
+            query = query.where(table.job_id.in_(jobs) | replayed)
         case [job]:
             query = query.where(table.job_id == job)
         case jobs:

@@ -220,14 +220,15 @@ def _tell(found: dict[str, Any]) -> None:
     if lineage is None:
         return
     shell.out.rule("made from")
-    for name in ("template", "inputs", "sampling", "created_at"):
+    for name in ("kind", "template", "inputs", "sampling", "file", "created_at"):
         _line(name, lineage[name])
     _line("job", lineage["reply"]["job_id"])
     _line("few-shot set", (lineage["few_shot"] or {}).get("set"))
-    _line("seed", f"{lineage['seed']['dataset'] or ''} {lineage['seed']['position'] or ''}".strip())
-    _line("teacher", f"{lineage['teacher']['name']} ({lineage['teacher']['model']})")
-    verified = "as it was sent" if trace["verified"] else "NOT as it was sent"
-    shell.out.rule(f"prompt, {verified}")
+    _line("seed", {k: v for k, v in (lineage["seed"] or {}).items() if v not in (None, {})})
+    _line("teacher", {k: v for k, v in (lineage["teacher"] or {}).items() if v is not None})
+    if trace["verified"] is not None:
+        verified = "as it was sent" if trace["verified"] else "NOT as it was sent"
+        shell.out.rule(f"prompt, {verified}")
     for message in trace["prompt"] or []:
         _line(message["role"], message["content"])
     shell.out.rule("reply")
@@ -235,7 +236,7 @@ def _tell(found: dict[str, Any]) -> None:
 
 
 def _line(name: str, value: Any) -> None:
-    if value not in (None, ""):
+    if value not in (None, "", {}):
         shell.out.print(f"[bold]{name}[/]", end=" ")
         shell.out.print(str(value), markup=False)
 

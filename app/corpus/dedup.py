@@ -103,7 +103,10 @@ _KNOWN = text("""
     WHERE corpus_id = :corpus_id AND digest = ANY(CAST(:digests AS bytea[]))
     UNION ALL
     SELECT digest, record_id FROM tombstone
-    WHERE corpus_id = :corpus_id AND digest = ANY(CAST(:digests AS bytea[])) AND blocks
+    WHERE corpus_id IN (
+            CAST(:corpus_id AS uuid), (SELECT shadow_of FROM corpus WHERE id = :corpus_id)
+        )
+      AND digest = ANY(CAST(:digests AS bytea[])) AND blocks
 """)
 
 

@@ -228,6 +228,7 @@ class Tombstone(Base, kw_only=True):
     sample: Mapped[int] = mapped_column(SmallInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[str]
+    """`reprocessed`, or what was said with the deletion."""
     deletion_id: Mapped[UUID | None] = mapped_column(ForeignKey("deletion.id"), default=None)
     """The decision behind it, where it was somebody's."""
     blocks: Mapped[bool] = mapped_column(default=False, server_default="false")

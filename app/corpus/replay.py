@@ -57,20 +57,20 @@ _PLAN = text("""
     WITH said AS (
         SELECT job_id, item, sample, created_at,
             job_id AS by_job, item AS by_item, sample AS by_sample
-        FROM completion WHERE job_id = ANY(:askers)
+        FROM completion WHERE job_id = ANY(:askers) AND erased_at IS NULL
         UNION ALL
         SELECT c.job_id, c.item, c.sample, c.created_at, s.job_id, s.item, s.sample
         FROM replayed AS r
         JOIN sample AS s ON s.job_id = r.job_id AND s.item = r.item
         JOIN completion AS c ON c.job_id = r.source_job_id AND c.item = r.source_item
             AND c.sample = r.source_sample
-        WHERE r.job_id = ANY(:replayers)
+        WHERE r.job_id = ANY(:replayers) AND c.erased_at IS NULL
     ), deleted AS (
         SELECT coalesce(r.source_job_id, t.job_id) AS job_id,
             coalesce(r.source_item, t.item) AS item, coalesce(r.source_sample, t.sample) AS sample
         FROM tombstone AS t
         LEFT JOIN replayed AS r ON r.job_id = t.job_id AND r.item = t.item
-        WHERE t.corpus_id = ANY(:corpora) AND t.reason <> 'reprocessed'
+        WHERE t.corpus_id = ANY(:corpora) AND t.deletion_id IS NOT NULL
     ), last AS (
         SELECT DISTINCT ON (job_id, item, sample) * FROM said
         WHERE (job_id, item, sample) NOT IN (SELECT job_id, item, sample FROM deleted)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import dedup
 from app.corpus.models import Deletion, StoredRecord, Tombstone
+from app.corpus.shadow import require_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,12 @@ async def retire(
     session: AsyncSession, corpus_id: UUID, doomed: Select[UUID], decision: Decision
 ) -> Deletion | None:
     """Take the records with these ids out, all or nothing; nothing is written where there are none.
+    Raises `Conflict` while the corpus is being rebuilt.
 
     Whoever adds to the corpus waits until the transaction ends: a loser must find its winner. It
     takes about 40 ms for a thousand records.
     """
+    await require_open(session, corpus_id)
     await dedup.lock(session, corpus_id)
     made = Deletion(
         corpus_id=corpus_id,
@@ -104,7 +107,10 @@ _ERASE = [
             SELECT job_id, item, sample FROM tombstone WHERE deletion_id = :deletion
             UNION SELECT job_id, item, sample FROM ({_LOSERS}) AS loser
         ) AS place
-        WHERE c.job_id = place.job_id AND c.item = place.item AND c.sample = place.sample
+        LEFT JOIN replayed AS r ON r.job_id = place.job_id AND r.item = place.item
+        WHERE c.job_id = coalesce(r.source_job_id, place.job_id)
+          AND c.item = coalesce(r.source_item, place.item)
+          AND c.sample = coalesce(r.source_sample, place.sample)
         """,  # noqa: S608  (our own words)
         f"""
         UPDATE reject SET fields = NULL, detail = NULL

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,17 +103,14 @@ async def page(
 
 
 async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int, int]:
-    """Records and rejects in a corpus, and records that were deleted from it."""
-    row = (
-        await session.execute(
-            select(
-                *(
-                    select(func.count()).where(table.corpus_id == corpus_id).scalar_subquery()
-                    for table in (StoredRecord, StoredReject, Tombstone)
-                )
-            )
-        )
-    ).one()
+    """Records and rejects in a corpus, and records that somebody deleted from it."""
+    of_corpus = (
+        StoredRecord.corpus_id == corpus_id,
+        StoredReject.corpus_id == corpus_id,
+        and_(Tombstone.corpus_id == corpus_id, Tombstone.deletion_id.is_not(None)),
+    )
+    counted = (select(func.count()).where(each).scalar_subquery() for each in of_corpus)
+    row = (await session.execute(select(*counted))).one()
     return row[0], row[1], row[2]
 
 
@@ -310,11 +307,6 @@ async def duplicates_of(session: AsyncSession, record_id: UUID) -> int:
     """How many samples were refused because this record was there first."""
     query = select(func.count()).where(StoredReject.duplicate_of == record_id)
     return await session.scalar(query) or 0
-
-
-async def source_of(session: AsyncSession, place: Place) -> StoredCompletion | None:
-    """The reply that a record or a reject was made of; nothing where no teacher was asked."""
-    return await reply_at(session, place)
 
 
 async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | None:

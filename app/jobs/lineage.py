@@ -6,7 +6,7 @@ rendered again and held against the digest that was stored with the reply.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -18,9 +18,12 @@ from app.corpus.models import StoredCompletion, StoredRecord, Tombstone
 from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.db import Database
 from app.jobs import store
-from app.jobs.blueprint import Blueprint, Question, read_blueprint
+from app.jobs.blueprint import Blueprint, Question
+from app.jobs.documents import ImportSpec, Source
+from app.jobs.models import Job
 from app.jobs.preview import MessageView
 from app.jobs.schemas import JobSpec
+from app.jobs.sources import read_source
 from app.names import Ref
 from app.prompts.sandbox import RenderPool
 from app.seeds.spec import Row
@@ -62,17 +65,22 @@ class TeacherShown(BaseModel):
 class LineageView(BaseModel):
     """What a sample was made from; everything named by its version."""
 
+    kind: Literal["generate", "import"]
+    """Whether a teacher was asked, or a file taken in."""
     reply: PlaceView
-    """Where the reply was asked for: another job's place for a sample that was made again from a
-    reply that was there."""
+    """Where the reply was asked for, or taken in: another job's place for a sample that was decided
+    anew."""
     job_digest: str
-    template: str
+    """Of the document of that job."""
+    template: str | None
     few_shot: FewShotShown | None
-    seed: SeedShown
+    seed: SeedShown | None
     inputs: dict[str, Any]
     """What the template was rendered with."""
-    teacher: TeacherShown
-    sampling: dict[str, Any]
+    teacher: TeacherShown | None
+    sampling: dict[str, Any] | None
+    file: Source | None
+    """Of an import; the item is the row's number."""
     created_at: datetime
     """When the reply came."""
 
@@ -82,8 +90,9 @@ class TraceView(BaseModel):
 
     prompt: list[MessageView] | None
     """Rendered again, just now, from the versions that the job is pinned to."""
-    verified: bool
-    """Whether this is, to the byte, what the teacher was asked then."""
+    verified: bool | None
+    """Whether this is, to the byte, what the teacher was asked then; null where nobody was
+    asked."""
     problem: str | None
     """Why there is no prompt."""
     reply: ReplyView
@@ -91,7 +100,7 @@ class TraceView(BaseModel):
 
 class Made(BaseModel):
     lineage: LineageView | None
-    """Null where no teacher was asked."""
+    """Null where there is no reply behind it."""
     trace: TraceView | None
 
 
@@ -149,76 +158,111 @@ def _winner(record_id: UUID, found: StoredRecord | Tombstone | None) -> WinnerVi
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
-    """What is known of a reply's making, before anything is rendered."""
+class _Asked:
+    """How a reply was asked for, before anything is rendered."""
 
-    reply: StoredCompletion
-    job_digest: str
     spec: JobSpec
     blueprint: Blueprint
     seq: int
     row: tuple[int, Row, int | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    reply: StoredCompletion
+    job: Job
+    asked: _Asked | None
+    """Nothing for a row that was taken in."""
+
+
 async def _origin(session: AsyncSession, place: Place) -> _Origin | None:
-    reply = await corpora.source_of(session, place)
+    reply = await corpora.reply_at(session, place)
     if reply is None:
         return None
     job = await store.get(session, reply.job_id)
-    spec = JobSpec.model_validate(job.document)
-    blueprint = await read_blueprint(session, spec)
+    blueprint = (await read_source(session, job)).blueprint
+    if blueprint is None:
+        return _Origin(reply, job, None)
     seq = await store.chunk_of(session, job.id, reply.item)
     [row] = await blueprint.rows(session, [reply.item])
-    return _Origin(reply, job.digest, spec, blueprint, seq or 0, row)
+    spec = JobSpec.model_validate(job.document)
+    return _Origin(reply, job, _Asked(spec, blueprint, seq or 0, row))
 
 
 async def _made(pool: RenderPool, origin: _Origin | None) -> Made:
     if origin is None:
         return Made(lineage=None, trace=None)
-    [question] = await origin.blueprint.questions(pool, [origin.row], origin.seq)
-    return Made(lineage=_lineage(origin), trace=_trace(origin.reply, question))
+    asked = origin.asked
+    if asked is None:
+        return Made(lineage=_imported(origin), trace=_trace(origin.reply, None))
+    [question] = await asked.blueprint.questions(pool, [asked.row], asked.seq)
+    return Made(lineage=_generated(origin, asked), trace=_trace(origin.reply, question))
 
 
-def _lineage(origin: _Origin) -> LineageView:
-    reply, spec = origin.reply, origin.spec
+def _imported(origin: _Origin) -> LineageView:
     return LineageView(
-        reply=PlaceView(job_id=reply.job_id, item=reply.item, sample=reply.sample),
-        job_digest=origin.job_digest,
-        template=str(spec.template),
-        few_shot=_few_shot(origin),
+        kind="import",
+        reply=_place(origin.reply),
+        job_digest=origin.job.digest,
+        template=None,
+        few_shot=None,
+        seed=None,
+        inputs=origin.reply.inputs,
+        teacher=None,
+        sampling=None,
+        file=ImportSpec.model_validate(origin.job.document).source,
+        created_at=origin.reply.created_at,
+    )
+
+
+def _generated(origin: _Origin, asked: _Asked) -> LineageView:
+    reply, seeds = origin.reply, asked.spec.seeds
+    return LineageView(
+        kind="generate",
+        reply=_place(reply),
+        job_digest=origin.job.digest,
+        template=str(asked.spec.template),
+        few_shot=_few_shot(asked),
         seed=SeedShown(
-            dataset=None if spec.seeds.dataset is None else str(spec.seeds.dataset),
+            dataset=None if seeds.dataset is None else str(seeds.dataset),
             position=reply.seed_position,
-            stratum=origin.blueprint.plan.stratum(reply.item),
+            stratum=asked.blueprint.plan.stratum(reply.item),
         ),
         inputs=reply.inputs,
         teacher=TeacherShown(
-            name=str(spec.teacher), model=reply.model, fingerprint=reply.fingerprint
+            name=str(asked.spec.teacher), model=reply.model, fingerprint=reply.fingerprint
         ),
-        sampling=origin.blueprint.sampling.model_dump(mode="json", exclude_none=True),
+        sampling=asked.blueprint.sampling.model_dump(mode="json", exclude_none=True),
+        file=None,
         created_at=reply.created_at,
     )
 
 
-def _few_shot(origin: _Origin) -> FewShotShown | None:
-    if origin.spec.few_shot is None:
+def _place(reply: StoredCompletion) -> PlaceView:
+    return PlaceView(job_id=reply.job_id, item=reply.item, sample=reply.sample)
+
+
+def _few_shot(asked: _Asked) -> FewShotShown | None:
+    if asked.spec.few_shot is None:
         return None
     return FewShotShown(
-        set=str(origin.spec.few_shot.set_),
+        set=str(asked.spec.few_shot.set_),
         examples=[
             ExampleView(inputs=example.inputs, response=example.response)
-            for example in origin.blueprint.examples(origin.seq)
+            for example in asked.blueprint.examples(asked.seq)
         ],
     )
 
 
-def _trace(reply: StoredCompletion, question: Question) -> TraceView:
-    prompt = question.prompt
+def _trace(reply: StoredCompletion, question: Question | None) -> TraceView:
+    prompt = question.prompt if question else None
     return TraceView(
         prompt=None
         if prompt is None
         else [MessageView(role=m.role, content=m.content) for m in prompt.messages],
-        verified=prompt is not None and prompt.digest == reply.prompt_digest,
-        problem=question.problem,
+        verified=None
+        if question is None
+        else prompt is not None and prompt.digest == reply.prompt_digest,
+        problem=question.problem if question else None,
         reply=ReplyView.of(reply),
     )

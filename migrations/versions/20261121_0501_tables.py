@@ -120,6 +120,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_stored_answer")),
     )
     op.create_table(
+        "stratum",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("key", sa.UUID(), nullable=False),
+        sa.Column(
+            "cell", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column("candidates", sa.BigInteger(), nullable=False),
+        sa.Column("novel", sa.BigInteger(), nullable=False),
+        sa.Column("recent", sa.Text(), nullable=False),
+        sa.Column("dry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("job_id", "key", name=op.f("pk_stratum")),
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_table(
         "teacher",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
@@ -171,6 +186,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_template_namespace_name")),
     )
     op.create_table(
+        "unindexed",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("items", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("samples", postgresql.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unindexed")),
+    )
+    op.create_index(op.f("ix_unindexed_job_id"), "unindexed", ["job_id"], unique=False)
+    op.create_table(
         "completion",
         sa.Column("job_id", sa.UUID(), nullable=False),
         sa.Column("item", sa.BigInteger(), nullable=False),
@@ -191,6 +215,7 @@ def upgrade() -> None:
             "inputs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
         sa.Column("seed_position", sa.BigInteger(), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -221,6 +246,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_dataset_namespace_name")),
     )
     op.create_index(op.f("ix_dataset_corpus_id"), "dataset", ["corpus_id"], unique=False)
+    op.create_table(
+        "deletion",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column(
+            "selection", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("block", sa.Boolean(), nullable=False),
+        sa.Column("erase", sa.Boolean(), nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_deletion_corpus_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deletion")),
+    )
+    op.create_index(op.f("ix_deletion_corpus_id_id"), "deletion", ["corpus_id", "id"], unique=False)
     op.create_table(
         "evaluation_version",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
@@ -305,6 +352,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reject_corpus_id_id"), "reject", ["corpus_id", "id"], unique=False)
     op.create_index(
+        op.f("ix_reject_corpus_id_reason_id"),
+        "reject",
+        ["corpus_id", "reason", "id"],
+        unique=False,
+        postgresql_ops={"reason": "text_pattern_ops"},
+    )
+    op.create_index(
+        op.f("ix_reject_duplicate_of"),
+        "reject",
+        ["duplicate_of"],
+        unique=False,
+        postgresql_where=sa.text("duplicate_of IS NOT NULL"),
+    )
+    op.create_index(
         op.f("ix_reject_job_id_reason_id"), "reject", ["job_id", "reason", "id"], unique=False
     )
     op.create_table(
@@ -357,30 +418,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "template_id", "version", name=op.f("uq_template_version_template_id_version")
         ),
-    )
-    op.create_table(
-        "tombstone",
-        sa.Column("record_id", sa.UUID(), nullable=False),
-        sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("job_id", sa.UUID(), nullable=False),
-        sa.Column("item", sa.BigInteger(), nullable=False),
-        sa.Column("sample", sa.SmallInteger(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column(
-            "deleted_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_tombstone_corpus_id")),
-        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_tombstone")),
-    )
-    op.create_index(
-        op.f("ix_tombstone_corpus_id_record_id"),
-        "tombstone",
-        ["corpus_id", "record_id"],
-        unique=False,
     )
     op.create_table(
         "dataset_version",
@@ -473,6 +510,46 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "record_words",
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_record_words_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_record_words")),
+    )
+    op.create_index(
+        op.f("ix_record_words_words"),
+        "record_words",
+        ["words"],
+        unique=False,
+        postgresql_using="gin",
+    )
+    op.create_table(
+        "reject_words",
+        sa.Column("reject_id", sa.UUID(), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["reject_id"],
+            ["reject.id"],
+            name=op.f("fk_reject_words_reject_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("reject_id", name=op.f("pk_reject_words")),
+    )
+    op.create_index(
+        op.f("ix_reject_words_words"),
+        "reject_words",
+        ["words"],
+        unique=False,
+        postgresql_using="gin",
+    )
+    op.create_table(
         "seed_row",
         sa.Column("version_id", sa.UUID(), nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -491,7 +568,7 @@ def upgrade() -> None:
         "signature",
         sa.Column("record_id", sa.UUID(), nullable=False),
         sa.Column("version", sa.SmallInteger(), nullable=False),
-        sa.Column("bands", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("bands", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_id"],
             ["record.id"],
@@ -509,6 +586,44 @@ def upgrade() -> None:
         postgresql_using="gin",
         postgresql_with={"fastupdate": False},
     )
+    op.create_table(
+        "tombstone",
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("sample", sa.SmallInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("deletion_id", sa.UUID(), nullable=True),
+        sa.Column("blocks", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column(
+            "deleted_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_tombstone_corpus_id")),
+        sa.ForeignKeyConstraint(
+            ["deletion_id"], ["deletion.id"], name=op.f("fk_tombstone_deletion_id")
+        ),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_tombstone")),
+    )
+    op.create_index(
+        "ix_tombstone_blocks",
+        "tombstone",
+        ["corpus_id", "digest"],
+        unique=False,
+        postgresql_where=sa.text("blocks"),
+    )
+    op.create_index(
+        op.f("ix_tombstone_corpus_id_record_id"),
+        "tombstone",
+        ["corpus_id", "record_id"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_tombstone_deletion_id"), "tombstone", ["deletion_id"], unique=False)
+    op.create_index(op.f("ix_tombstone_job_id"), "tombstone", ["job_id"], unique=False)
     op.create_table(
         "dataset_file",
         sa.Column("version_id", sa.UUID(), nullable=False),
@@ -583,7 +698,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
-    op.create_index(op.f("ix_job_corpus_id"), "job", ["corpus_id"], unique=False)
+    op.create_index(op.f("ix_job_corpus_id_id"), "job", ["corpus_id", "id"], unique=False)
     op.create_index(
         op.f("ix_job_few_shot_version_id"), "job", ["few_shot_version_id"], unique=False
     )

@@ -232,12 +232,12 @@ async def die_after(tools: Tools, database: Database, batches: int) -> None:
     job = await tools.load(claim.job_id)
     stored = chunk._stored(claim, job, tools)
     for _ in range(batches):
-        assert await chunk._settle(claim, job, tools, await anext(stored), [], {})
+        assert await chunk._settle(claim, job, tools, await anext(stored), [], {}, set())
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
         assert await lease.reap(session)
     with pytest.raises(lease.LeaseLost):
-        await chunk._settle(claim, job, tools, await anext(stored), [], {})
+        await chunk._settle(claim, job, tools, await anext(stored), [], {}, set())
 
 
 async def test_filters_see_again_what_the_teacher_was_asked(

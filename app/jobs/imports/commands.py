@@ -11,12 +11,8 @@ from app.jobs.commands import told
 from app.names import Ref
 from app.uploads.formats import FORMATS
 
-commands = typer.Typer(name="corpus", help="What was made, kept or not.", no_args_is_help=True)
-
-
-@commands.callback()
-def corpus() -> None:
-    """A group, also while it has one command."""
+commands = typer.Typer()
+"""Goes among the commands of `limbeck corpus`."""
 
 
 @commands.command("import")
