@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-import yaml
 
 from app import shell
 from app.jobs.watch import watch_until_ended
+from app.prompts import plain_yaml
 
 commands = typer.Typer(name="job", help="Submit jobs and watch them.", no_args_is_help=True)
 
@@ -125,11 +125,11 @@ def read(document: Path) -> Any:
     """A job document from a file; what is wrong with the file ends the command."""
     try:
         text = sys.stdin.read() if str(document) == "-" else document.read_text("utf-8")
-        return yaml.safe_load(text)
+        return plain_yaml.read(text)
     except (OSError, UnicodeDecodeError) as error:
         shell.fail(f"cannot read {document}: {error}", None, 2)
-    except yaml.YAMLError as error:
-        shell.fail(f"{document} is not YAML: {error}", None, 2)
+    except plain_yaml.PlainYamlError as error:
+        shell.fail(f"{document} is not YAML that we read: {error}", None, 2)
 
 
 def _submit(path: str, document: Path, key: str | None, *, watch: bool, as_json: bool) -> None:
