@@ -420,6 +420,21 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "arrival",
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_arrival_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("corpus_id", "number", name=op.f("pk_arrival")),
+        sa.UniqueConstraint("record_id", name=op.f("uq_arrival_record_id")),
+    )
+    op.create_table(
         "dataset_version",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("dataset_id", sa.UUID(), nullable=False),
