@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database
+from tests.fake_teacher import FakeTeacher
+from tests.fake_teacher.abilities import ONLY_EMBEDS
 from tests.jobs.conftest import TEMPLATE, spec
 
 EXAMPLES = [
@@ -186,3 +188,11 @@ async def test_rouge_is_settled_with_the_rest_of_the_policy(ready: httpx.AsyncCl
         assert document["dedup"]["rouge"] == settled
     refused = await ready.post("/v1/jobs", json=spec(dedup={"rouge": False}))
     assert refused.json()["errors"][0]["field"] == "/dedup"
+
+
+async def test_a_teacher_that_only_embeds_gets_no_jobs(ready: httpx.AsyncClient) -> None:
+    with FakeTeacher("vectors", abilities=ONLY_EMBEDS) as vectors:
+        body = {"name": "vectors", "url": vectors.url}
+        assert (await ready.post("/v1/teachers", json=body)).status_code == 201
+    refused = await ready.post("/v1/jobs", json=spec(teacher="vectors"))
+    assert refused.json()["errors"][0]["field"] == "/teacher"
