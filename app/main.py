@@ -19,6 +19,7 @@ from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
 from app.recipes import recipes
 from app.seeds import router as seeds
+from app.semantic import router as semantic
 from app.settings import Settings
 from app.teachers import router as teachers
 from app.teachers.clients import Clients
@@ -39,6 +40,7 @@ def routers() -> list[APIRouter]:
         seeds.router,
         evaluations.router,
         corpora.router,
+        semantic.router,
         jobs.router,
         jobs.origins,
         datasets.router,

@@ -5,7 +5,17 @@ from importlib.util import find_spec
 
 from app.db import metadata
 
-PACKAGES = ("web", "prompts", "teachers", "evaluations", "corpus", "datasets", "seeds", "jobs")
+PACKAGES = (
+    "web",
+    "prompts",
+    "teachers",
+    "evaluations",
+    "corpus",
+    "semantic",
+    "datasets",
+    "seeds",
+    "jobs",
+)
 
 for package in PACKAGES:
     if find_spec(f"app.{package}.models"):

@@ -7,8 +7,12 @@ from app.tables import metadata
 
 
 def include(name: str | None, kind: str, _parents: object) -> bool:
-    """Procrastinate's tables are made by its own SQL, in a revision of ours."""
-    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+    """Procrastinate's tables are made by its own SQL, in a revision of ours; that of the vectors
+    is made when it is first needed, where pgvector is (`app/semantic/vectors.py`).
+    """
+    if kind != "table" or name is None:
+        return True
+    return name != "embedding" and not name.startswith("procrastinate_")
 
 
 def run(connection: Connection) -> None:

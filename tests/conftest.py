@@ -53,7 +53,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     running = None if given else postgres.start(folder, settings=FORGETFUL)
     url = given or (running.url if running else "")
     try:
-        _recreate(url, TEMPLATE)
+        # pgvector is in `template1`, as in that of the databases that `limbeck up` makes.
+        _recreate(url, TEMPLATE, "template1")
         migrate.upgrade(_named(url, TEMPLATE))
         yield url
     finally:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.curation.near import Near, Signed
+from app.curation.rouge import Rouge, Words
 from app.curation.verdict import Flag, Record, Verdict
 from app.teachers.completion import Completion
 
@@ -32,6 +33,17 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A candidate's words, and which of the corpus's records say the same."""
+
+    words: Words
+    alike: tuple[tuple[int, float], ...]
+    """The number and the score of each record that says too much of it."""
+    until: int
+    """The last arrival that it was compared with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A record that passed every filter; the corpus decides whether it is new."""
 
@@ -42,6 +54,9 @@ class Candidate:
     """What the filters noted of it."""
     signed: Signed | None = None
     """What near-duplicates are found by, where its corpus minds them."""
+    heard: Heard | None = None
+    """What was found before the corpus was locked, where it minds ROUGE-L; without it, all of it
+    is done while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,12 @@ class Target:
     corpus_id: UUID
     salt: int
     near: Near | None
+    rouge: Rouge | None = None
+
+    @property
+    def admits_singly(self) -> bool:
+        """Whether its index alone cannot tell what is new: then one batch is let in at a time."""
+        return self.near is not None or self.rouge is not None
 
     def signed(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates as the corpus wants them; quickest for many at once."""

@@ -1,13 +1,19 @@
 """Candidates against what is stored and against each other: who is new, and who lost to whom."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from app.corpus.candidate import Candidate, Place
-from app.curation.near import VERSION, Grams, Near, Signed, grams, jaccard
+from app.curation import near as nears
+from app.curation import rouge as rouges
+from app.curation.near import Grams, Near, Signed, grams, jaccard
+from app.curation.rouge import Rouge
 from app.curation.verdict import Verdict
+
+EQUAL: Final = Verdict("dedup.exact", detail="a record of the corpus says the same")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +30,35 @@ class Loss:
     candidate: Candidate
     winner: UUID | Place
     """The record that was there first, or the candidate of the same batch."""
-    score: float | None = None
-    """How alike the two are; nothing for equal ones."""
+    verdict: Verdict
 
-    def verdict(self, near: Near | None) -> Verdict:
-        if self.score is None or near is None:
-            return Verdict("dedup.exact", detail="a record of the corpus says the same")
-        alike = f"a record of the corpus is as alike in {', '.join(near.fields)}"
-        return Verdict("dedup.near", round(self.score, 4), near.threshold, alike, VERSION)
+
+@dataclass(frozen=True, slots=True)
+class Echoes:
+    """Which of a batch's candidates say too much of others' words."""
+
+    rouge: Rouge
+    stored: Mapping[int, Sequence[tuple[UUID, float]]]
+    """By a candidate's number, the records, the oldest first, and their scores."""
+    earlier: Sequence[Sequence[tuple[int, float]]]
+    """For each candidate, the numbers of earlier ones, and their scores."""
+
+    def loss(
+        self, number: int, candidates: Sequence[Candidate], kept: Collection[Place]
+    ) -> Loss | None:
+        """To the most alike of the records and of the earlier candidates that are `kept`."""
+        rivals: list[tuple[UUID | Place, float]] = list(self.stored.get(number, ()))
+        for earlier, score in self.earlier[number]:
+            place = candidates[earlier].place
+            if place in kept:
+                rivals.append((place, score))
+        if not rivals:
+            return None
+        winner, score = max(rivals, key=lambda rival: rival[1])
+        rouge = self.rouge
+        alike = f"a record of the corpus says as much of the same in {', '.join(rouge.fields)}"
+        verdict = Verdict("dedup.rouge", round(score, 4), rouge.threshold, alike, rouges.VERSION)
+        return Loss(candidates[number], winner, verdict)
 
 
 @dataclass(slots=True)
@@ -43,19 +70,24 @@ class Comparison:
     """Stored records by digest."""
     found: Mapping[int, Sequence[Stored]]
     """Stored records that may be like the candidate of that number, the oldest first."""
+    echoes: Echoes | None = None
     _by_digest: dict[bytes, Place] = field(default_factory=dict)
     _by_band: defaultdict[int, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
     _grams: dict[str, Grams] = field(default_factory=dict)
 
     def losses(self, candidates: Sequence[Candidate]) -> list[Loss]:
-        lost = []
+        lost: list[Loss] = []
+        kept: set[Place] = set()
         for number, candidate in enumerate(candidates):
             loss = self._equal(candidate)
             if loss is None and self.near is not None:
                 loss = self._alike(self.near, number, candidate)
+            if loss is None and self.echoes is not None:
+                loss = self.echoes.loss(number, candidates, kept)
             if loss is not None:
                 lost.append(loss)
                 continue
+            kept.add(candidate.place)
             self._by_digest[candidate.digest] = candidate.place
             if self.near is not None:
                 for band in signed(candidate).bands:
@@ -64,14 +96,14 @@ class Comparison:
 
     def _equal(self, candidate: Candidate) -> Loss | None:
         winner = self.known.get(candidate.digest) or self._by_digest.get(candidate.digest)
-        return None if winner is None else Loss(candidate, winner)
+        return None if winner is None else Loss(candidate, winner, EQUAL)
 
     def _alike(self, near: Near, number: int, candidate: Candidate) -> Loss | None:
         mine = signed(candidate)
         for stored in self.found.get(number, ()):
             score = self._score(mine, stored.text, stored.context)
             if score >= near.threshold:
-                return Loss(candidate, stored.record_id, score)
+                return Loss(candidate, stored.record_id, _verdict(near, score))
         earlier = {
             other.place: signed(other)
             for band in mine.bands
@@ -80,7 +112,7 @@ class Comparison:
         for place, theirs in earlier.items():
             score = self._score(mine, theirs.text, theirs.context)
             if score >= near.threshold:
-                return Loss(candidate, place, score)
+                return Loss(candidate, place, _verdict(near, score))
         return None
 
     def _score(self, mine: Signed, text: str, context: bytes) -> float:
@@ -93,6 +125,11 @@ class Comparison:
         if found is None:
             found = self._grams[text] = grams(text)
         return found
+
+
+def _verdict(near: Near, score: float) -> Verdict:
+    alike = f"a record of the corpus is as alike in {', '.join(near.fields)}"
+    return Verdict("dedup.near", round(score, 4), near.threshold, alike, nears.VERSION)
 
 
 def signed(candidate: Candidate) -> Signed:

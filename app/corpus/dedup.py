@@ -15,10 +15,13 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.candidate import Candidate, Duplicate, Place, Target
-from app.corpus.compare import Comparison, Loss, Stored, signed
+from app.corpus import arrivals
+from app.corpus.candidate import Candidate, Duplicate, Heard, Place, Target
+from app.corpus.compare import EQUAL, Comparison, Echoes, Loss, Stored, signed
+from app.corpus.pool import Pool
 from app.corpus.store import as_json, place_arrays
 from app.curation.near import BANDS, VERSION, Near
+from app.curation.rouge import Rouge, earlier_alike
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -40,21 +43,19 @@ async def add(
     """
     if not candidates:
         return []
-    await lock(session, target.corpus_id, alone=target.near is not None)
+    await lock(session, target.corpus_id, alone=target.admits_singly)
     lost = await losses(session, target, candidates)
     losers = {loss.candidate.place for loss in lost}
-    added = await _insert(
-        session, target.corpus_id, [c for c in candidates if c.place not in losers]
-    )
+    added = await _insert(session, target, [c for c in candidates if c.place not in losers])
     # The index has the last word. Whoever lost there lost to an equal record.
     late = [c for c in candidates if c.place not in losers and c.place not in added]
     winners = await known(session, target.corpus_id, [c.digest for c in late]) if late else {}
-    lost += [Loss(c, winners[c.digest]) for c in late]
+    lost += [Loss(c, winners[c.digest], EQUAL) for c in late]
     return [
         Duplicate(
             loss.candidate,
             loss.winner if isinstance(loss.winner, UUID) else added[loss.winner],
-            loss.verdict(target.near),
+            loss.verdict,
         )
         for loss in lost
     ]
@@ -87,7 +88,8 @@ async def losses(
     """Which candidates a stored record, or an earlier one of themselves, has said before."""
     equal = await known(session, target.corpus_id, [c.digest for c in candidates])
     found = await _found(session, candidates, target.near) if target.near else {}
-    return Comparison(target.near, equal, found).losses(candidates)
+    echoes = await _echoes(session, target, candidates, target.rouge) if target.rouge else None
+    return Comparison(target.near, equal, found, echoes).losses(candidates)
 
 
 async def known(
@@ -156,8 +158,28 @@ async def _texts(session: AsyncSession, ids: set[UUID], near: Near) -> dict[UUID
 _TEXTS = text("SELECT id, fields FROM record WHERE id = ANY(:ids)")
 
 
+async def _echoes(
+    session: AsyncSession, target: Target, candidates: Sequence[Candidate], rouge: Rouge
+) -> Echoes:
+    """Who says too much of whose words, counting in what came since the candidates were heard."""
+    heard = [c.heard or Heard(rouge.words(c.fields), (), 0) for c in candidates]
+    since = Pool(rouge, until=min(each.until for each in heard))
+    newer = await since.caught_up(session, target.corpus_id)
+    alike = [{**dict(each.alike), **dict(newer.alike(each.words))} for each in heard]
+    # Those that were deleted since they were remembered are left out.
+    there = await arrivals.records(session, target.corpus_id, {n for each in alike for n in each})
+    return Echoes(
+        rouge,
+        {
+            at: [(there[n], score) for n, score in sorted(each.items()) if n in there]
+            for at, each in enumerate(alike)
+        },
+        earlier_alike([each.words for each in heard], rouge.threshold),
+    )
+
+
 async def _insert(
-    session: AsyncSession, corpus_id: UUID, candidates: Sequence[Candidate]
+    session: AsyncSession, target: Target, candidates: Sequence[Candidate]
 ) -> dict[Place, UUID]:
     """The ids of those that no equal record kept out. Rows go in by digest, so that two batches
     with the same texts wait for each other rather than deadlock.
@@ -169,7 +191,8 @@ async def _insert(
         _INSERT,
         {
             **place_arrays([c.place for c in candidates]),
-            "corpus_id": corpus_id,
+            "corpus_id": target.corpus_id,
+            "in_order": target.rouge is not None,
             "digests": [c.digest for c in candidates],
             "fields": [as_json(c.fields) for c in candidates],
             "flags": [as_json([flag.as_json() for flag in c.flags]) for c in candidates],
@@ -209,6 +232,9 @@ _INSERT = text("""
         INSERT INTO signature (record_id, version, bands)
         SELECT added.id, :version, (CAST(:keys AS int8[]))[since : until]
         FROM added JOIN given USING (job_id, item, sample) WHERE since <= until
+    ), arrived AS (
+        INSERT INTO arrival (corpus_id, record_id)
+        SELECT :corpus_id, added.id FROM added WHERE :in_order
     )
     SELECT * FROM added
 """)

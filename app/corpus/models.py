@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ForeignKey,
+    Identity,
     Index,
     LargeBinary,
     SmallInteger,
@@ -108,6 +109,22 @@ class Signature(Base, kw_only=True):
     version: Mapped[int] = mapped_column(SmallInteger)
     """Of the bands: `curation.near.VERSION`."""
     bands: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
+class Arrival(Base, kw_only=True):
+    """In what order records came to a corpus that compares them by ROUGE-L.
+
+    Numbers are given under the corpus's lock, so that whoever has seen one has seen all before it.
+    Neither a record's id nor its time would do: a clock may be set back.
+    """
+
+    __tablename__ = "arrival"
+
+    corpus_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Identity(always=True), primary_key=True, init=False)
+    record_id: Mapped[UUID] = mapped_column(
+        ForeignKey("record.id", ondelete="CASCADE", onupdate="CASCADE"), unique=True
+    )
 
 
 class StoredReject(Base, kw_only=True):

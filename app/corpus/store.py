@@ -22,6 +22,7 @@ from app.corpus.models import (
 )
 from app.curation.near import Near
 from app.curation.novelty import DedupSpec
+from app.curation.rouge import Rouge
 from app.curation.verdict import Verdict
 from app.errors import NotFound
 from app.names import Ref
@@ -85,10 +86,12 @@ async def settle(
     return all((await session.execute(agrees)).one())
 
 
-async def target(session: AsyncSession, corpus_id: UUID, near: Near | None) -> Target:
+async def target(
+    session: AsyncSession, corpus_id: UUID, near: Near | None, rouge: Rouge | None = None
+) -> Target:
     """The corpus as candidates meet it."""
     salt = await session.scalar(select(Corpus.salt).where(Corpus.id == corpus_id))
-    return Target(corpus_id, salt or 0, near)
+    return Target(corpus_id, salt or 0, near, rouge)
 
 
 async def page(

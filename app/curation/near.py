@@ -78,7 +78,7 @@ class Near:
     threshold: float
 
     def text(self, record: Record) -> str:
-        return "\n".join(filter(None, (_text(record.get(field)) for field in self.fields)))
+        return text_of(record, self.fields)
 
     def context(self, record: Record) -> bytes:
         if not self.same:
@@ -101,6 +101,11 @@ class Near:
                 texts, contexts, bands(signatures(texts), salts).tolist(), strict=True
             )
         ]
+
+
+def text_of(record: Record, fields: Sequence[str]) -> str:
+    """The canonical text of these fields, one after another."""
+    return "\n".join(filter(None, (_text(record.get(field)) for field in fields)))
 
 
 def grams(text: str) -> Grams:

@@ -79,6 +79,7 @@ def _body(manifest: Manifest) -> Iterator[str]:
         yield f"| {' | '.join(_cell(cell) for cell in cells)} | {each.rows:,} |"
     yield from _funnel(manifest)
     yield from _decontamination(manifest)
+    yield from _semantic(manifest)
     yield "## Limits\n"
     yield (
         "The text is a model's: it may be wrong, biased or unsafe, and nobody has read all of it. "
@@ -131,3 +132,14 @@ def _decontamination(manifest: Manifest) -> Iterator[str]:
             for each in checked.left_out
         )
         yield ""
+
+
+def _semantic(manifest: Manifest) -> Iterator[str]:
+    apart = manifest.semantic
+    if apart is None:
+        return
+    yield (
+        f"## Alike in meaning\n\n{apart.alike:,} records were left out: by the vectors of "
+        f"`{apart.model}`, each has a cosine of {apart.max_similarity:g} or more with an older row "
+        f"here. {apart.not_compared:,} more were left out because they had not been compared yet.\n"
+    )

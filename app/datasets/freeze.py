@@ -16,7 +16,7 @@ from app.datasets.exporter import Origin, Row
 from app.datasets.features import Features, features_of
 from app.datasets.files import Files
 from app.datasets.gate import Gate
-from app.datasets.manifest import DecontaminationEntry
+from app.datasets.manifest import DecontaminationEntry, SemanticEntry
 from app.datasets.shards import Shard, ShardWriter, Sizes
 from app.datasets.spec import VersionSpec
 from app.datasets.splits import Splits
@@ -24,6 +24,7 @@ from app.db import Database
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluations import load as evaluations
 from app.names import Ref
+from app.semantic.screen import Screen, screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Frozen:
     """The jobs behind the rows, oldest first, and how many each made."""
     funnel: Mapping[str, Any]
     decontamination: DecontaminationEntry
+    semantic: SemanticEntry | None
     taken_at: datetime
 
     @property
@@ -66,15 +68,17 @@ async def freeze(
         jobs = _chosen(spec.selection, known)
         writer = ShardWriter(files, spec.layout, columns, splits, sizes)
         gate = Gate(against, await evaluations.load(session, against))
+        apart = await screen(session, corpus_id, spec.semantic) if spec.semantic else None
         made_by: Counter[Origin] = Counter()
         decided: set[UUID] = set()
         try:
             async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
-                kept = await asyncio.to_thread(_write, page, gate, writer)
+                kept = await asyncio.to_thread(_write, page, gate, apart, writer)
                 made_by.update(row.origin for row in kept)
                 decided.update(row.decided_by or row.origin.job_id for row in kept)
             if not made_by:
-                raise _all_left_out() if gate.entry.rows_left_out else _nothing(spec.selection)
+                left_out = gate.entry.rows_left_out or (apart and apart.left_out)
+                raise _all_left_out() if left_out else _nothing(spec.selection)
             shards = await asyncio.to_thread(writer.finish)
         finally:
             writer.abandon()
@@ -85,14 +89,30 @@ async def freeze(
             rows_of=tuple(sorted(made_by.items(), key=lambda entry: entry[0].job_id)),
             funnel=await store.funnel(session, [each.job_id for each in made_by], decided),
             decontamination=gate.entry,
+            semantic=_entry(apart),
             taken_at=await store.moment(session),
         )
 
 
-def _write(page: Sequence[Row], gate: Gate, writer: ShardWriter) -> Sequence[Row]:
+def _write(
+    page: Sequence[Row], gate: Gate, apart: Screen | None, writer: ShardWriter
+) -> Sequence[Row]:
     kept = gate.passed(page)
+    if apart is not None:
+        kept = [row for row in kept if apart.passes(row.id)]
     writer.add(kept)
     return kept
+
+
+def _entry(apart: Screen | None) -> SemanticEntry | None:
+    if apart is None:
+        return None
+    return SemanticEntry(
+        model=apart.model,
+        max_similarity=apart.max_similarity,
+        alike=apart.left_out["alike"],
+        not_compared=apart.left_out["not_compared"],
+    )
 
 
 async def _columns(session: AsyncSession, corpus_id: UUID) -> Features:
@@ -139,6 +159,7 @@ def _nothing(selection: Selection) -> Conflict:
 def _all_left_out() -> Conflict:
     return Conflict(
         "dataset.empty",
-        "every record of the selection is a copy of an evaluation item",
+        "every record of the selection is left out, as a copy of an evaluation item or for what "
+        "the semantic report says of it",
         hint="A version has at least one row. The detail of a job's rejects says which items.",
     )

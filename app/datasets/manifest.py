@@ -78,6 +78,19 @@ class DecontaminationEntry(BaseModel, frozen=True):
     """Rows of this version that have 13 words in a row of an item, and were kept."""
 
 
+class SemanticEntry(BaseModel, frozen=True):
+    """What was left out because an older row of the version means the same."""
+
+    model: str
+    """By whose vectors."""
+    max_similarity: float
+    """The cosine from which on the newer of two records was left out."""
+    alike: int
+    """So many were."""
+    not_compared: int
+    """Left out because the corpus's semantic report had not come to them."""
+
+
 class Manifest(BaseModel, frozen=True):
     dataset: str = Field(examples=["support/faq"])
     version: int
@@ -94,6 +107,8 @@ class Manifest(BaseModel, frozen=True):
     funnel: FunnelEntry
     decontamination: DecontaminationEntry | None = None
     """Null for versions from before there was this check."""
+    semantic: SemanticEntry | None = None
+    """Null where what means the same was let through."""
     snapshot_at: datetime
     """The moment whose records these are."""
     published_at: datetime

@@ -53,6 +53,7 @@ def draft(
         ],
         funnel=FunnelEntry.model_validate(frozen.funnel),
         decontamination=frozen.decontamination,
+        semantic=frozen.semantic,
         snapshot_at=frozen.taken_at,
         published_at=now,
         files=data,

@@ -9,6 +9,7 @@ from app.datasets.exporter import Exporter, exporters
 from app.datasets.exporters import Records
 from app.datasets.splits import Splits
 from app.names import Ref
+from app.semantic.schemas import SemanticLimit
 
 
 def _name_alone(value: Any) -> Any:
@@ -34,6 +35,8 @@ class VersionSpec(BaseModel, frozen=True, extra="forbid"):
     decontaminate: tuple[Ref, ...] | None = Field(default=None, examples=[["support/exam@1"]])
     """The evaluation sets of which no row may be a copy; by default all of the dataset's
     namespace, in their latest versions. An empty list turns it off."""
+    semantic: SemanticLimit | None = None
+    """By default, what means the same is published all the same."""
 
 
 class PublishSpec(VersionSpec, frozen=True, extra="forbid"):

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus.candidate import Reply
 from app.curation.chain import Chain
 from app.curation.near import Near
+from app.curation.rouge import Rouge
 from app.errors import Invalid
 from app.evaluations import load as evaluations
 from app.jobs.novelty import Strata
@@ -53,6 +54,8 @@ class Blueprint:
     near: Near | None
     """What makes two records near-duplicates, where any can be."""
     strata: Strata
+    rouge: Rouge | None
+    """How much of another's words a record may say, where that is minded."""
 
     async def rows(
         self, session: AsyncSession, items: Sequence[int]
@@ -158,4 +161,5 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
         ),
         near=spec.dedup.rule if spec.dedup else None,
         strata=Strata.of(plan, spec.seeds, limits.novelty_window, limits.min_novelty),
+        rouge=spec.dedup.rouge_rule if spec.dedup else None,
     )

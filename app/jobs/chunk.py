@@ -160,7 +160,9 @@ async def _settle(
     dry: set[UUID],
 ) -> bool:
     """Curate, then write what became of the batch; answers whether the job wants more."""
-    outcomes = [*_curated(job, replies, prompts), *failed]
+    rejected, candidates = _curated(job, replies, prompts)
+    heard = await tools.heard(job.target, job.target.signed(candidates))
+    outcomes: list[Outcome] = [*rejected, *heard, *failed]
     paid = [reply for reply in replies if reply.source is None]
 
     async def write(session: AsyncSession) -> tuple[bool, set[UUID]]:
@@ -174,7 +176,7 @@ async def _settle(
 
 def _curated(
     job: Loaded | Stored, replies: Sequence[Reply], prompts: Mapping[int, Prompt]
-) -> list[Outcome]:
+) -> tuple[list[Rejected], list[Candidate]]:
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
     for reply in replies:
@@ -187,7 +189,7 @@ def _curated(
             candidates.append(Candidate(reply.place, curated.record, curated.digest, curated.flags))
         else:
             raise AssertionError("a sample without a verdict has a record and a digest")
-    return [*rejected, *job.target.signed(candidates)]
+    return rejected, candidates
 
 
 async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> None:

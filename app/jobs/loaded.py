@@ -1,5 +1,6 @@
 """A job as a worker holds it, and what a worker has for all of its jobs."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,13 +9,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
-from app.corpus.candidate import Place, Reply, Target
+from app.corpus.candidate import Candidate, Place, Reply, Target
+from app.corpus.pool import Pools
 from app.curation.chain import Chain
 from app.curation.text import for_display
 from app.db import Database
 from app.jobs import store
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
+from app.jobs.durable import transaction
 from app.jobs.lease import Claim
 from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed
@@ -130,7 +133,20 @@ class Tools:
     clients: Clients
     deadline: float
     """Seconds that one call to a teacher may take in all."""
+    pools: Pools = field(default_factory=Pools)
     _known: OrderedDict[UUID, Loaded | Stored] = field(default_factory=OrderedDict)
+
+    async def heard(self, target: Target, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """The candidates, compared by ROUGE-L with what the corpus has by now where it minds that:
+        little is left to be done under its lock.
+        """
+        rouge = target.rouge
+        if rouge is None or not candidates:
+            return candidates
+        pool = await transaction(
+            self.database, lambda session: self.pools.of(session, target.corpus_id, rouge)
+        )
+        return await asyncio.to_thread(pool.hear, candidates)
 
     async def load(self, job_id: UUID) -> Loaded | Stored:
         """The job, remembered from earlier chunks: its document never changes. Its teacher does,
@@ -158,7 +174,7 @@ async def _read(session: AsyncSession, job_id: UUID) -> Loaded | Stored:
     blueprint = await read_blueprint(session, JobSpec.model_validate(job.document))
     return Loaded(
         job_id=job_id,
-        target=await corpora.target(session, job.corpus_id, blueprint.near),
+        target=await corpora.target(session, job.corpus_id, blueprint.near, blueprint.rouge),
         teacher=await teachers.by_id(session, job.teacher_id),
         samples_per_item=job.samples_per_item,
         blueprint=blueprint,

@@ -95,7 +95,9 @@ async def preview(
         wanted = await blueprint.rows(session, range(rows))
         corpus = await corpora.find(session, spec.corpus)
         nowhere = UUID(int=0)
-        target = await corpora.target(session, corpus.id if corpus else nowhere, blueprint.near)
+        target = await corpora.target(
+            session, corpus.id if corpus else nowhere, blueprint.near, blueprint.rouge
+        )
     questions = await blueprint.questions(pool, wanted, 0)
     asker = Asker(
         client=clients.of(resolved.teacher),
@@ -184,5 +186,5 @@ async def _mark_duplicates(
         lost = await dedup.losses(session, target, candidates)
     for loss in lost:
         sample, _ = samples[loss.candidate.place]
-        sample.verdict = VerdictView.of(loss.verdict(target.near))
+        sample.verdict = VerdictView.of(loss.verdict)
     return [row for row, _ in shown]

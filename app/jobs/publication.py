@@ -12,10 +12,13 @@ from app.datasets.features import kind_of
 from app.datasets.files import Files
 from app.datasets.spec import PublishSpec
 from app.db import Database
-from app.errors import AppError, Unavailable
+from app.errors import AppError, Invalid, Unavailable
 from app.evaluations.pin import pinned
 from app.jobs import store
 from app.jobs.schemas import JobSpec
+from app.semantic.schemas import SemanticLimit
+from app.semantic.screen import check as check_limit
+from app.semantic.screen import covers
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -28,6 +31,19 @@ async def check_publication(
     await pinned(session, spec.dataset.namespace, spec.decontaminate, "/publish/decontaminate")
     if corpus is not None:
         await publish.check(session, corpus, spec)
+    if spec.semantic is not None:
+        await _check_semantic(session, corpus, spec.semantic)
+
+
+async def _check_semantic(
+    session: AsyncSession, corpus: Corpus | None, limit: SemanticLimit
+) -> None:
+    if corpus is None:
+        raise Invalid.at(
+            "/publish/semantic",
+            "should be left out: a corpus that does not exist yet has no semantic report",
+        )
+    await check_limit(session, corpus.id, limit, at="/publish/semantic")
 
 
 async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> None:
@@ -44,6 +60,10 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
         return
     files = Files(data_dir)
     try:
+        if spec.semantic is not None:
+            async with database.unit_of_work() as session:
+                if not await covers(session, job.corpus_id, job_id):
+                    return  # a later ticket finds it so
         async with database.unit_of_work() as session:
             dataset, corpus = await publish.define(session, spec.dataset, job.corpus_id)
         frozen = await publish.prepare(database, files, dataset, spec)

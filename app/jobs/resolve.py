@@ -64,6 +64,9 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     """Raises `Invalid` that names every field of the document that cannot be carried out."""
     corpus = await corpora.find(session, spec.corpus)
     teacher = await named("/teacher", spec.teacher, teachers.get(session, spec.teacher))
+    able = teacher.known_capabilities
+    if able is not None and not able.chat:
+        raise Invalid.at("/teacher", "should be one that chats: this one embeds", str(spec.teacher))
     version = await named(
         "/template", spec.template, prompts.resolve_template(session, spec.template)
     )

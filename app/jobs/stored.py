@@ -91,10 +91,11 @@ class Stored:
 
 
 async def read_stored(session: AsyncSession, job: Job) -> Stored:
-    near = DedupSpec.model_validate(job.document["dedup"]).rule
+    dedup = DedupSpec.model_validate(job.document["dedup"])
+    corpus_id = job.shadow_id or job.corpus_id
     return Stored(
         job_id=job.id,
-        target=await corpus.target(session, job.shadow_id or job.corpus_id, near),
+        target=await corpus.target(session, corpus_id, dedup.rule, dedup.rouge_rule),
         replays=job.kind == "reprocess",
         told=await _read_told(session, job),
     )

@@ -16,6 +16,7 @@ QUEUE = "chunks"
 TASK = "limbeck.chunk"
 STORED_TASK = "limbeck.stored"
 PUBLISH_TASK = "limbeck.publish"
+SEMANTIC_TASK = "limbeck.semantic"
 
 
 async def issue(session: AsyncSession, teacher_id: UUID) -> None:
@@ -84,6 +85,22 @@ _ISSUE_PUBLICATIONS = text("""
     INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
     SELECT :queue, :task, 'publish:' || id, 'publish:' || id, jsonb_build_object('job_id', id)
     FROM job WHERE publishes AND state = 'finished'
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+""")
+
+
+async def issue_semantics(session: AsyncSession) -> None:
+    """A ticket for every semantic report that is asked for and not finished."""
+    await session.execute(_ISSUE_SEMANTICS, {"queue": QUEUE, "task": SEMANTIC_TASK})
+
+
+_ISSUE_SEMANTICS = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+    SELECT :queue, :task, 'semantic:' || corpus_id, 'semantic:' || corpus_id,
+        jsonb_build_object('corpus_id', corpus_id)
+    FROM semantic_report
+    WHERE state IN ('queued', 'running')
+      AND (retry_at IS NULL OR retry_at <= clock_timestamp())
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 """)
 

@@ -26,6 +26,7 @@ from app.jobs.durable import is_away, transaction
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
 from app.jobs.publication import publish_result
+from app.jobs.semantic import take_turn
 from app.teachers import store as teachers
 
 log = structlog.stdlib.get_logger(__name__)
@@ -94,6 +95,11 @@ class Worker:
         @app.task(name=tickets.PUBLISH_TASK, queue=tickets.QUEUE)
         async def publish(job_id: str) -> None:
             await publish_result(self.tools.database, self.data_dir, UUID(job_id))
+
+        @app.task(name=tickets.SEMANTIC_TASK, queue=tickets.QUEUE)
+        async def semantic(corpus_id: str) -> None:
+            tools = self.tools
+            await take_turn(tools.database, tools.clients, UUID(corpus_id), self.draining)
 
         async with app.open_async():
             running = asyncio.create_task(
@@ -221,6 +227,7 @@ class Worker:
             await tickets.drop_stalled(session, self.lease)
             await tickets.top_up(session)
             await tickets.issue_publications(session)
+            await tickets.issue_semantics(session)
         async with unit_of_work() as session:
             await shadow.clear(session)
 

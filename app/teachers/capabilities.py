@@ -44,6 +44,9 @@ class Capabilities(BaseModel, frozen=True, extra="ignore"):
     score: bool = False
     """Gives the log-probabilities of a given text's tokens."""
 
+    chat: bool = True
+    """Completes chats. A teacher that only embeds texts does not, and gets no jobs."""
+
     embeddings: bool = False
     """Turns texts into vectors."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -10,6 +11,7 @@ from app.teachers import reply
 from app.teachers.addresses import AddressRefused
 from app.teachers.capabilities import Capabilities
 from app.teachers.completion import Completion
+from app.teachers.embeddings import Vectors, vectors
 from app.teachers.endpoints import Endpoints
 from app.teachers.failures import (
     AttemptFailed,
@@ -18,7 +20,7 @@ from app.teachers.failures import (
     TeacherMisconfigured,
 )
 from app.teachers.framing import Headers, ReplyTooLong
-from app.teachers.line import Line
+from app.teachers.line import Line, succeeded
 from app.teachers.question import Encoder
 from app.teachers.refusals import failure_of, shown
 from app.teachers.sampling import Sampling
@@ -28,6 +30,8 @@ from app.teachers.wire import Reply
 _HEALTH_SECONDS = 5.0
 _LOGPROB_BYTES = 160
 """Of one token's entry: its text, its number, its bytes as a list of numbers."""
+_VECTOR_BYTES = 512 * 1024
+"""Of one text's vector: 16,000 numbers, the most that pgvector stores, and their commas."""
 _REST_SECONDS = 0.05
 """Where a reply does not prove whose it is, a connection lies still this long before it is used
 again: a reply sent twice shows itself meanwhile."""
@@ -99,6 +103,26 @@ class TeacherClient:
         if self._echoes:
             _check_owner(got, told, request_id)
         return reply.completions(told, sampling.n, len(got.body))
+
+    async def embed(self, texts: Sequence[str], *, deadline: float | None = None) -> Vectors:
+        """A vector of length 1 for each text, in order. Raises a `TeacherFailure`."""
+        if self._unusable is not None:
+            raise self._unusable
+        body = {"model": self._encoder.model, "input": list(texts)}
+        seconds, cap = deadline or self._deadline, len(texts) * _VECTOR_BYTES
+        refused: TeacherDown | None = None
+        for endpoint in self._endpoints.in_order():
+            line = Line(self._transport, endpoint.base, self._key, seconds, cap)
+            try:
+                seen = await line.post("/v1/embeddings", body, f"embed-{uuid4().hex}")
+            except TeacherDown as down:
+                self._endpoints.found_dead(endpoint)
+                refused = down
+                continue
+            if not succeeded(seen):
+                raise line.refusal(seen)
+            return vectors(reply.decode(seen.body), len(texts))
+        raise refused or TeacherDown("teacher.unreachable", "it has no endpoint")
 
     async def healthy(self) -> bool:
         """Whether one of its servers says it is well. It may be wrong: a frozen engine says so."""

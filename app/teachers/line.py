@@ -41,6 +41,8 @@ class Line:
     key: str | None
     deadline: float
     """Seconds for each question."""
+    cap: int | None = None
+    """Bytes of answer that are read; a megabyte if it is not said."""
 
     async def get(self, path: str) -> Seen:
         return await self._ask(httpx.Request("GET", self.base + path, headers=self._headers()))
@@ -79,6 +81,8 @@ class Line:
     async def _ask(self, request: httpx.Request) -> Seen:
         """Raises a `TeacherFailure` where no answer came; a status that is no success is one."""
         request.extensions["deadline"] = self.deadline
+        if self.cap is not None:
+            request.extensions["cap"] = self.cap
         try:
             response = await self.transport.handle_async_request(request)
             body = await response.aread()

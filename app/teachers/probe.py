@@ -13,7 +13,7 @@ import orjson
 
 from app.teachers import gauges
 from app.teachers.capabilities import Capabilities
-from app.teachers.failures import TeacherFailure, TeacherMisconfigured
+from app.teachers.failures import RequestRefused, TeacherFailure, TeacherMisconfigured
 from app.teachers.line import Line, Seen, request_name, succeeded
 from app.teachers.question import response_format
 from app.teachers.refusals import shown
@@ -48,7 +48,8 @@ async def probe(
     """What the first of these endpoints can do; the others must serve the same model.
 
     Raises `TeacherFailure` where an endpoint cannot be reached, refuses us, lacks the model, or
-    does not complete a chat. Whatever else fails is a capability it lacks, with a note.
+    neither completes a chat nor embeds a text. Whatever else fails is a capability it lacks, with
+    a note.
     """
     lines = [Line(transport, url, api_key, question_seconds) for url in urls]
     try:
@@ -89,7 +90,10 @@ async def _listed(line: Line, model: str | None) -> Found:
 
 async def _probe(line: Line, listed: Found) -> Capabilities:
     chat = _Chat(line, listed["served_model"])
-    found: Found = {**listed, **await chat.plain()}
+    try:
+        found: Found = {**listed, **await chat.plain()}
+    except (TeacherMisconfigured, RequestRefused) as why:
+        return await _embedder(chat, listed, why)
     questions: dict[str, Callable[[], Awaitable[Found]]] = {
         "version": chat.version,
         "json_schema": chat.json_schema,
@@ -119,6 +123,15 @@ async def _probe(line: Line, listed: Found) -> Capabilities:
     if not found["request_id_echo"]:
         notes.append("request_id_echo: replies do not carry our id, so connections rest between")
     return Capabilities(**found, notes=tuple(sorted(notes)))
+
+
+async def _embedder(chat: "_Chat", listed: Found, why: TeacherFailure) -> Capabilities:
+    """What does not chat may be there to embed texts; if not, that is what is wrong with it."""
+    try:
+        found = await chat.embeddings()
+    except (_Absent, TeacherFailure):
+        raise why from None
+    return Capabilities(**listed, **found, chat=False, notes=(f"chat: {why}",))
 
 
 class _Chat:

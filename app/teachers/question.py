@@ -17,7 +17,7 @@ _REMEMBERED = 8
 
 class Encoder:
     def __init__(self, model: str, capabilities: Capabilities) -> None:
-        self._model = model
+        self.model = model
         self._able = capabilities
         self._prefixes: deque[tuple[tuple[Message, ...], bytes]] = deque(maxlen=_REMEMBERED)
         self._ending: tuple[Sampling, dict[str, Any] | None, bytes] | None = None
@@ -48,7 +48,7 @@ class Encoder:
             known, known_schema, encoded = self._ending
             if known is sampling and known_schema is schema:
                 return encoded
-        fields = {"model": self._model, **sampling.on_the_wire(extras=self._able.extras)}
+        fields = {"model": self.model, **sampling.on_the_wire(extras=self._able.extras)}
         if schema is not None and self._able.json_schema:
             fields["response_format"] = response_format(schema)
         encoded = b"]," + orjson.dumps(fields)[1:]

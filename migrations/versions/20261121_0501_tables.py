@@ -395,6 +395,35 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "semantic_report",
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("teacher_id", sa.UUID(), nullable=False),
+        sa.Column("teacher", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column(
+            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column("threshold", sa.Double(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("edition", sa.BigInteger(), nullable=False),
+        sa.Column("compared_until", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["corpus_id"], ["corpus.id"], name=op.f("fk_semantic_report_corpus_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["teacher_id"], ["teacher.id"], name=op.f("fk_semantic_report_teacher_id")
+        ),
+        sa.PrimaryKeyConstraint("corpus_id", name=op.f("pk_semantic_report")),
+    )
+    op.create_table(
         "template_version",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("template_id", sa.UUID(), nullable=False),
@@ -418,6 +447,21 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "template_id", "version", name=op.f("uq_template_version_template_id_version")
         ),
+    )
+    op.create_table(
+        "arrival",
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_arrival_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("corpus_id", "number", name=op.f("pk_arrival")),
+        sa.UniqueConstraint("record_id", name=op.f("uq_arrival_record_id")),
     )
     op.create_table(
         "dataset_version",
@@ -564,6 +608,39 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("version_id", "position", name=op.f("pk_seed_row")),
     )
+    op.create_table(
+        "semantic_pair",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("older_id", sa.UUID(), nullable=False),
+        sa.Column("newer_id", sa.UUID(), nullable=False),
+        sa.Column("cosine", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["corpus_id"], ["corpus.id"], name=op.f("fk_semantic_pair_corpus_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["newer_id"],
+            ["record.id"],
+            name=op.f("fk_semantic_pair_newer_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["older_id"],
+            ["record.id"],
+            name=op.f("fk_semantic_pair_older_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_semantic_pair")),
+        sa.UniqueConstraint(
+            "newer_id", "older_id", name=op.f("uq_semantic_pair_newer_id_older_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_semantic_pair_corpus_id_id"), "semantic_pair", ["corpus_id", "id"], unique=False
+    )
+    op.create_index(op.f("ix_semantic_pair_older_id"), "semantic_pair", ["older_id"], unique=False)
     op.create_table(
         "signature",
         sa.Column("record_id", sa.UUID(), nullable=False),

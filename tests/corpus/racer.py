@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.corpus import dedup
 from app.corpus.candidate import Candidate, Place, Target
+from app.corpus.pool import Pools
 from app.curation.exact import digest
 from app.db import Database
 from tests.corpus import truth
@@ -23,7 +24,7 @@ def race(url: str, target: Target, number: int, together: Any, *, locked: bool) 
 
 
 async def _race(url: str, target: Target, number: int, together: Any) -> int:
-    database = Database(url)
+    database, pools = Database(url), Pools()
     docs = [doc for doc in truth.docs() if len(doc) > 200][: BATCHES * CLUSTERS]
     lost = 0
     for batch in range(BATCHES):
@@ -33,6 +34,10 @@ async def _race(url: str, target: Target, number: int, together: Any) -> int:
             Candidate(Place(UUID(int=number), batch * CLUSTERS + at, 0), record, digest(record))
             for at, record in enumerate(records)
         ]
+        if target.rouge is not None:
+            async with database.unit_of_work() as session:
+                pool = await pools.of(session, target.corpus_id, target.rouge)
+            candidates = pool.hear(candidates)
         await asyncio.to_thread(together.wait, 60)
         async with database.unit_of_work() as session:
             lost += len(await dedup.add(session, target, target.signed(candidates)))

@@ -1,5 +1,6 @@
 """How a fake teacher answers probes, by what it is able to do."""
 
+import hashlib
 from typing import Any
 
 from tests.fake_teacher.behaviour import Behaviour, error_body
@@ -21,6 +22,8 @@ ALL = frozenset(
     }
 )
 TOP_LOGPROBS = 20
+ONLY_EMBEDS = frozenset({"embeddings", "no_chat"})
+DIMENSIONS = 64
 
 
 def probe_reply(
@@ -68,7 +71,16 @@ def scored(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def embedded(body: dict[str, Any]) -> dict[str, Any]:
+    """Texts of the same words have the same vector; of other words, another one."""
     given = body.get("input")
-    count = len(given) if isinstance(given, list) else 1
-    rows = [{"index": at, "embedding": [0.1, 0.2, 0.3]} for at in range(count)]
-    return {"object": "list", "data": rows, "model": body.get("model")}
+    texts = given if isinstance(given, list) else [given]
+    rows = [{"index": at, "embedding": vector(str(text))} for at, text in enumerate(texts)]
+    return {"object": "list", "data": rows[::-1], "model": body.get("model")}
+
+
+def vector(text: str) -> list[float]:
+    made = [0.0] * DIMENSIONS
+    for word in text.lower().split():
+        for at, byte in enumerate(hashlib.blake2b(word.encode(), digest_size=DIMENSIONS).digest()):
+            made[at] += byte - 127.5
+    return made

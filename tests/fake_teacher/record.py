@@ -40,6 +40,8 @@ class Record:
         self._changed = threading.Condition()
         self.asked: list[Asked] = []
         self.probed: list[dict[str, Any]] = []
+        self.embedded: list[list[str]] = []
+        """Texts, request by request."""
         self.calls: Counter[str] = Counter()
         self.in_flight = 0
         self.peak = 0

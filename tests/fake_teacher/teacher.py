@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
 
 from tests.fake_teacher import abilities as able
-from tests.fake_teacher.behaviour import Behaviour, fails
+from tests.fake_teacher.behaviour import Behaviour, error_body, fails
 from tests.fake_teacher.http import Cut, HungUp, Request, read_request, send
 from tests.fake_teacher.record import Asked, Record
 from tests.fake_teacher.replies import completion
@@ -31,6 +31,8 @@ class FakeTeacher(Script):
         self.abilities = abilities
         self.latency = latency
         self.healthy = True
+        self.longest_text = 8192
+        """Characters of a text to be embedded; with a longer one the request is refused."""
         self.record = Record()
         self._served = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,7 +66,8 @@ class FakeTeacher(Script):
         key = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self.api_key is not None and key != self.api_key and request.path.startswith("/v1/"):
             return _body_of(fails(401))
-        if request.path == "/v1/chat/completions" and request.method == "POST":
+        chats = "no_chat" not in self.abilities
+        if chats and request.path == "/v1/chat/completions" and request.method == "POST":
             return self._chat(request)
         found = self._page(request)
         if found is None:
@@ -106,9 +109,17 @@ class FakeTeacher(Script):
             case "/v1/completions" if "score" in self.abilities:
                 return 200, json.dumps(able.scored(request.json())).encode()
             case "/v1/embeddings" if "embeddings" in self.abilities:
-                return 200, json.dumps(able.embedded(request.json())).encode()
+                return self._embedded(request)
             case _:
                 return None
+
+    def _embedded(self, request: Request) -> tuple[int, bytes]:
+        body = request.json()
+        if not request.headers.get("x-request-id", "").startswith("probe-"):
+            self.record.embedded.append(body["input"])
+            if max(map(len, body["input"])) > self.longest_text:
+                return 400, error_body(400, "the input is too long", "input")
+        return 200, json.dumps(able.embedded(body)).encode()
 
     def _metrics(self) -> bytes:
         label = f'{{engine="0",model_name="{self.model}"}}'

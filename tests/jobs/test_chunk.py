@@ -67,6 +67,26 @@ async def test_near_duplicates_are_refused_with_their_winner_and_score(
     assert off["funnel"]["reasons"] == {}
 
 
+async def test_who_says_the_same_words_in_the_same_order_is_refused_where_that_is_asked_for(
+    ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+) -> None:
+    for kinds in ("three", "nine", "only"):
+        said = f"Name {kinds} kinds of tea that {kinds} people in Assam like to drink"
+        fake.says_json({"question": said, "answer": "Because."})
+    fake.does(Behaviour())
+    policy = {"on": ["question"], "near": False}
+    job = await run(ready, drain, dedup={**policy, "rouge": True}, num_records=6)
+    assert job["funnel"]["reasons"] == {"dedup.rouge": 2}
+    rejects = (await ready.get(f"/v1/jobs/{job['id']}/rejects")).json()["items"]
+    records = (await ready.get(f"/v1/jobs/{job['id']}/records?limit=200")).json()["items"]
+    (winner,) = (r["id"] for r in records if "Assam" in r["fields"]["question"])
+    for reject in rejects:
+        assert reject["duplicate_of"] == winner
+        assert (reject["value"], reject["threshold"]) == (0.8462, 0.7)
+    off = await run(ready, drain, dedup=policy, corpus="other", num_records=6)
+    assert off["funnel"]["reasons"] == {}
+
+
 async def test_the_same_reply_to_another_row_is_no_duplicate(
     ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
 ) -> None:

@@ -53,6 +53,19 @@ async def test_a_preview_knows_what_the_corpus_has(
     assert "dedup.near" in {verdict["reason"] for verdict in verdicts if verdict}
 
 
+async def test_a_preview_knows_who_says_the_same_words(
+    ready: httpx.AsyncClient, fake: FakeTeacher, drain: Drain
+) -> None:
+    fake.says_json({**GOOD, "question": "Name three kinds of tea that grow in Assam"})
+    one = spec(num_records=1, dedup={"on": ["question"], "near": False, "rouge": True})
+    await ready.post("/v1/jobs", json=one)
+    await drain()
+    fake.says_json({**GOOD, "question": "Name seven kinds of tea that grow in Assam"})
+    rows = (await ready.post("/v1/previews?rows=3", json=one)).json()["rows"]
+    verdicts = [row["samples"][0]["verdict"] for row in rows]
+    assert ("dedup.rouge", 0.8889) in {(one["reason"], one["value"]) for one in verdicts}
+
+
 async def test_a_preview_of_a_teacher_that_is_gone_says_so(
     ready: httpx.AsyncClient, fake: FakeTeacher
 ) -> None:

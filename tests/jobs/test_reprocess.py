@@ -15,6 +15,7 @@ from app.corpus import shadow
 from app.db import Database
 from app.jobs import chunk, lease
 from app.jobs.loaded import Tools
+from app.jobs.semantic import take_turn
 from tests.fake_teacher import FakeTeacher
 from tests.fake_teacher.behaviour import Behaviour, says
 from tests.fake_teacher.replies import fresh_text
@@ -294,3 +295,44 @@ async def test_what_is_published_after_a_rebuilding_still_tells_who_was_asked(
     assert after["funnel"]["generated"] == before["funnel"]["generated"] == 300
     assert all(new[split] < old[split] for split in ("train", "validation"))
     assert of_the_asked == new
+
+
+async def test_a_rebuilt_corpus_goes_on_with_the_new_policy_and_its_semantic_report(
+    ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher, tools: Tools
+) -> None:
+    tea = "Name {} kinds of tea that people in Assam like to drink"
+    policy = {"on": ["question"], "near": False}
+    for kinds in ("three", "nine"):
+        fake.says_json({"question": tea.format(kinds), "answer": "Because."})
+    job = await run(ready, drain, "/v1/jobs", spec(dedup=policy, num_records=2))
+    assert job["ledger"]["accepted"] == 2
+    report = "/v1/corpora/default/faq/semantic"
+    asked = {"teacher": "fake", "threshold": 0.5}
+    assert (await ready.post(report, json=asked)).status_code == 202
+    await look_for_meaning(tools)
+    assert (await ready.get(report)).json()["pairs"] == 1
+
+    again = await reprocessed(
+        ready, drain, **{"from": {"corpus": "faq"}, "corpus": "faq", "dedup": policy | ROUGE}
+    )
+    assert again["funnel"]["reasons"] == {"dedup.rouge": 1}
+    fake.forgets().says_json({"question": tea.format("many"), "answer": "So."})
+    fake.does(Behaviour())
+    later = await run(ready, drain, "/v1/jobs", spec(num_records=2))
+    assert later["funnel"]["reasons"] == {"dedup.rouge": 1}
+    assert (await ready.get(report)).json()["pairs"] == 0
+    assert (await ready.post(report, json=asked)).status_code == 202
+    await look_for_meaning(tools)
+    told = (await ready.get(report)).json()
+    assert told["state"] == "finished"
+    assert told["compared"] == told["records"] > 2
+
+
+ROUGE = {"rouge": 0.7}
+
+
+async def look_for_meaning(tools: Tools) -> None:
+    async with tools.database.unit_of_work() as session:
+        corpus_id = await session.scalar(text("SELECT corpus_id FROM semantic_report"))
+    assert corpus_id is not None
+    await take_turn(tools.database, tools.clients, corpus_id, asyncio.Event())

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database
+from tests.fake_teacher import FakeTeacher
+from tests.fake_teacher.abilities import ONLY_EMBEDS
 from tests.jobs.conftest import TEMPLATE, spec
 
 EXAMPLES = [
@@ -36,6 +38,7 @@ async def test_the_answer_is_the_resolved_document(ready: httpx.AsyncClient) -> 
     assert document["dedup"] == {
         "on": ["topic", "question", "answer"],
         "near": {"threshold": 0.7, "fields": ["question", "answer"], "same": ["topic"]},
+        "rouge": False,
     }
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
 
@@ -93,6 +96,9 @@ async def test_a_later_template_version_changes_the_digest_not_the_running_job(
         ({"dedup": {"near": {"fields": ["body"]}}}, "/dedup/near/fields/0", "question"),
         ({"dedup": {"near": 0.2}}, "/dedup/near", "0.6"),
         ({"dedup": {"near": "no"}}, "/dedup/near", ""),
+        ({"dedup": {"rouge": {"fields": ["body"]}}}, "/dedup/rouge/fields/0", "question"),
+        ({"dedup": {"rouge": {"pool": 200_000}}}, "/dedup/rouge", "100000"),
+        ({"dedup": {"on": ["topic"], "rouge": True}}, "/dedup/rouge", "free text"),
         ({"num_records": 0}, "/num_records", "greater"),
         ({"limits": {"max_candidates": 0}}, "/limits/max_candidates", "greater"),
         ({"priority": 1000}, "/priority", "less"),
@@ -149,7 +155,8 @@ async def test_a_corpus_keeps_to_one_dedup_policy(ready: httpx.AsyncClient) -> N
     refused = await ready.post("/v1/jobs", json=spec(dedup={"near": False}))
     assert refused.json()["errors"][0]["field"] == "/dedup"
     first = (await ready.post("/v1/jobs", json=spec(dedup={"on": ["question"]}))).json()
-    policy = {"on": ["question"], "near": {"threshold": 0.8, "fields": ["question"], "same": []}}
+    policy: dict[str, Any] = {"on": ["question"], "rouge": False}
+    policy["near"] = {"threshold": 0.8, "fields": ["question"], "same": []}
     assert first["document"]["dedup"] == policy
     assert (await ready.get("/v1/corpora/default/faq")).json()["dedup"] == policy
     refused = await ready.post("/v1/jobs", json=spec(dedup={"on": ["answer"]}))
@@ -171,3 +178,21 @@ async def test_what_is_no_free_text_is_not_compared(ready: httpx.AsyncClient) ->
     only = spec(template="label", corpus="labels", dedup={"on": ["topic", "answer"]})
     document = (await ready.post("/v1/jobs", json=only)).json()["document"]
     assert document["dedup"]["near"] is False
+
+
+async def test_rouge_is_settled_with_the_rest_of_the_policy(ready: httpx.AsyncClient) -> None:
+    asked = spec(dedup={"on": ["question"], "rouge": 0.6})
+    settled = {"threshold": 0.6, "pool": 50_000, "fields": ["question"]}
+    for body in (asked, spec(), spec(dedup={"rouge": {"threshold": 0.6}})):
+        document = (await ready.post("/v1/jobs", json=body)).json()["document"]
+        assert document["dedup"]["rouge"] == settled
+    refused = await ready.post("/v1/jobs", json=spec(dedup={"rouge": False}))
+    assert refused.json()["errors"][0]["field"] == "/dedup"
+
+
+async def test_a_teacher_that_only_embeds_gets_no_jobs(ready: httpx.AsyncClient) -> None:
+    with FakeTeacher("vectors", abilities=ONLY_EMBEDS) as vectors:
+        body = {"name": "vectors", "url": vectors.url}
+        assert (await ready.post("/v1/teachers", json=body)).status_code == 201
+    refused = await ready.post("/v1/jobs", json=spec(teacher="vectors"))
+    assert refused.json()["errors"][0]["field"] == "/teacher"

@@ -11,7 +11,7 @@ from app.teachers.failures import TeacherDown, TeacherFailure, TeacherMisconfigu
 from app.teachers.probe import probe
 from app.teachers.transport import Transport
 from tests.fake_teacher import FakeTeacher
-from tests.fake_teacher.abilities import ALL
+from tests.fake_teacher.abilities import ALL, ONLY_EMBEDS
 from tests.teachers.conftest import Serve, read_request
 
 NAMES = {"echo": "request_id_echo"}
@@ -36,6 +36,17 @@ async def test_what_a_teacher_lacks_is_seen_though_it_answers_200(
     assert [note.partition(":")[0] for note in able.notes] == [name]
     others = ALL - {lacking}
     assert all(getattr(able, NAMES.get(other, other)) for other in others)
+
+
+async def test_a_teacher_may_be_there_to_embed_texts_only(transport: Transport) -> None:
+    with FakeTeacher("vectors", abilities=ONLY_EMBEDS) as fake:
+        able = await probe(transport, [fake.url], None)
+    assert (able.served_model, able.chat, able.embeddings) == ("vectors", False, True)
+    with (
+        FakeTeacher(abilities=ONLY_EMBEDS - {"embeddings"}) as fake,
+        pytest.raises(TeacherMisconfigured),
+    ):
+        await probe(transport, [fake.url], None)
 
 
 async def test_a_random_seed_is_never_sent(fake: FakeTeacher, transport: Transport) -> None:
