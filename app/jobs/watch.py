@@ -37,6 +37,8 @@ def watch_until_ended(client: httpx.Client, job_id: str, *, quiet: bool = False)
         for job in states(client, job_id):
             view.take(job)
             live.refresh()
+    if not shell.out.is_terminal:
+        shell.out.line()  # there, what was live ends without one
     return job
 
 
@@ -46,11 +48,11 @@ class _View:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("records"),
+            TextColumn("{task.fields[unit]}"),
             TimeElapsedColumn(),
             console=shell.out,
         )
-        self.task = self.bar.add_task("queued", total=None)
+        self.task = self.bar.add_task("queued", total=None, unit="records")
         self.job: dict[str, Any] | None = None
         self.started: tuple[float, int] | None = None
 
@@ -59,11 +61,15 @@ class _View:
         tokens = job["tokens"]["completion"]
         if self.started is None:
             self.started = (time.monotonic(), tokens)
+        asks, ledger = job["kind"] == "generate", job["ledger"]
+        # A job that asks nobody wants every stored reply decided, not so many accepted.
+        done = ledger["accepted"] if asks else ledger["planned"] - ledger["open"]
         self.bar.update(
             self.task,
             description=job["state"].replace("_", " "),
             total=job["num_records"],
-            completed=min(job["ledger"]["accepted"], job["num_records"]),
+            completed=min(done, job["num_records"]),
+            unit="records" if asks else "replies",
         )
 
     def __rich__(self) -> RenderableType:
