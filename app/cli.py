@@ -15,6 +15,7 @@ from app.jobs.imports.commands import commands as imports
 from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
 from app.seeds.commands import commands as seeds
+from app.semantic.commands import commands as semantic
 from app.settings import Settings
 from app.teachers.commands import commands as teachers
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 
 corpora.add_typer(imports)
+corpora.add_typer(semantic)
 for commands in (local, teachers, prompts, seeds, evaluations, jobs, corpora, datasets):
     app.add_typer(commands)
 

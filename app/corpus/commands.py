@@ -46,7 +46,7 @@ def list_(
 def get(name: NameArgument, as_json: shell.Json = False) -> None:
     """One corpus, with how much it holds."""
     with shell.client() as api:
-        shell.show(shell.check(api.get(_at(name))), as_json=as_json, columns=_CORPUS)
+        shell.show(shell.check(api.get(at(name))), as_json=as_json, columns=_CORPUS)
 
 
 @commands.command()
@@ -74,7 +74,7 @@ def records(
         cursor=cursor,
     )
     with shell.client() as api:
-        page = _page(api.get(f"{_at(name)}/records", params=asked))
+        page = _page(api.get(f"{at(name)}/records", params=asked))
     _show(page, ("id", "created_at", "fields"), as_json=as_json)
 
 
@@ -111,7 +111,7 @@ def rejects(
         cursor=cursor,
     )
     with shell.client() as api:
-        page = _page(api.get(f"{_at(name)}/rejects", params=asked))
+        page = _page(api.get(f"{at(name)}/rejects", params=asked))
     _show(page, ("id", "reason", "value", "threshold", "fields"), as_json=as_json)
 
 
@@ -123,9 +123,9 @@ def show(
 ) -> None:
     """One record or reject: what it says, where it comes from, and what the teacher was asked."""
     with shell.client() as api:
-        answer = api.get(f"{_at(name)}/records/{identity}")
+        answer = api.get(f"{at(name)}/records/{identity}")
         if answer.status_code == 404:  # noqa: PLR2004
-            answer = api.get(f"{_at(name)}/rejects/{identity}")
+            answer = api.get(f"{at(name)}/rejects/{identity}")
         found = shell.check(answer)
     if as_json:
         shell.show(found, as_json=True)
@@ -150,7 +150,7 @@ def neighbours(
     fields = {key: value for key, _, value in pairs} if pairs else None
     body = _given(text=text, fields=fields, min_similarity=min_similarity, limit=limit)
     with shell.client() as api:
-        found = _page(api.post(f"{_at(name)}/neighbours", json=body))
+        found = _page(api.post(f"{at(name)}/neighbours", json=body))
     shell.show(found, as_json=as_json, columns=("similarity", "record.id", "record.fields"))
 
 
@@ -194,7 +194,7 @@ def delete(
         "erase": erase,
     }
     with shell.client() as api:
-        made = shell.check(api.post(f"{_at(name)}/deletions", json=body))
+        made = shell.check(api.post(f"{at(name)}/deletions", json=body))
     shell.show(made, as_json=as_json, columns=("records", "dry_run", "reason", "id"))
 
 
@@ -204,7 +204,7 @@ def deletions(
 ) -> None:
     """What was deleted, oldest first: how much, by whom and why."""
     with shell.client() as api:
-        page = _page(api.get(f"{_at(name)}/deletions", params=_given(limit=limit, cursor=cursor)))
+        page = _page(api.get(f"{at(name)}/deletions", params=_given(limit=limit, cursor=cursor)))
     columns = ("created_at", "records", "caller", "reason", "selection")
     _show(page, columns, as_json=as_json)
 
@@ -256,7 +256,8 @@ def _given(**asked: Any) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _at(text: str) -> str:
+def at(text: str) -> str:
+    """Where the corpus of that name is; another text ends the command."""
     try:
         ref = Ref.parse(text)
     except ValueError as error:

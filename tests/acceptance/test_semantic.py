@@ -1,7 +1,12 @@
 """A semantic report is worked on by whichever worker takes its ticket."""
 
+import json
 from typing import Any
 
+from typer.testing import CliRunner
+
+from app import shell
+from app.semantic.commands import commands
 from tests.acceptance.service import Service, eventually
 from tests.fake_teacher import FakeTeacher
 from tests.jobs.conftest import TEMPLATE, spec
@@ -14,9 +19,12 @@ def test_a_worker_embeds_and_compares_and_another_goes_on_where_it_was_killed(
     victim = service.worker()
     job = service.post("/v1/jobs", spec(num_records=600, dedup={"near": False}))
     assert service.ended(job["id"])["state"] == "finished"
-    asked = {"teacher": "fake", "fields": ["question"], "threshold": 0.5}
+    shell.use(str(service.client.base_url))
     address = "/v1/corpora/default/faq/semantic"
-    service.post(address, asked)
+    told = CliRunner().invoke(
+        commands, ["faq", "--teacher", "fake", "--field", "question", "--threshold", "0.5"]
+    )
+    assert told.exit_code == 0, told.output
 
     def report() -> dict[str, Any]:
         shown: dict[str, Any] = service.client.get(address).json()
@@ -28,3 +36,6 @@ def test_a_worker_embeds_and_compares_and_another_goes_on_where_it_was_killed(
     ended = eventually(lambda: seen if (seen := report())["state"] == "finished" else None)
     assert ended["embedded"] == ended["compared"] == ended["records"] == 600
     assert ended["pairs"] > 0
+    told = CliRunner().invoke(commands, ["faq", "--limit", "2", "--json"])
+    assert len(json.loads(told.output)["items"]) == 2
+    assert "finished" in CliRunner().invoke(commands, ["faq"]).output
