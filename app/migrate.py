@@ -30,7 +30,9 @@ def config(connection: Connection) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Apply every revision that `url` lacks. Raises `Unavailable` for too old a Postgres."""
+    """Apply every revision that `url` lacks. Raises `Unavailable` for too old a Postgres, and for a
+    database that another version made in its own way.
+    """
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     try:
         with engine.connect() as connection:
@@ -42,12 +44,25 @@ def upgrade(url: str) -> None:
                 )
             connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
             connection.commit()
+            _require_known(connection)
             command.upgrade(config(connection), "head")
             connection.commit()
             connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
             connection.commit()
     finally:
         engine.dispose()
+
+
+def _require_known(connection: Connection) -> None:
+    present = MigrationContext.configure(connection).get_current_revision()
+    revisions = ScriptDirectory.from_config(config(connection)).walk_revisions()
+    if present not in {None, *(each.revision for each in revisions)}:
+        raise Unavailable(
+            "database.other_schema",
+            f"the database is at revision {present}, which this version does not know",
+            hint="Another version made it. Use that one, or another database: LIMBECK_DATA_DIR or "
+            "LIMBECK_DATABASE_URL says which.",
+        )
 
 
 def require_current(url: str) -> None:

@@ -37,6 +37,9 @@ def test_every_route_is_served() -> None:
 
 def test_every_package_with_commands_is_in_the_shell() -> None:
     groups = [group.typer_instance for group in shell.registered_groups]
+    groups += [
+        inner.typer_instance for group in groups if group for inner in group.registered_groups
+    ]
     for package in sorted(packages_with("commands.py")):
         assert import_module(f"app.{package}.commands").commands in groups, package
 

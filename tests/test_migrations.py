@@ -103,6 +103,15 @@ def test_every_constraint_has_a_name_that_says_what_it_holds(database_url: str) 
             assert name.startswith(f"{prefixes[kind]}_{table}"), name
 
 
+def test_a_database_of_another_version_is_left_alone(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", ["20261121_table"])
+    before = columns(database_url)
+    with pytest.raises(Unavailable, match="20261121_table, which this version does not know"):
+        migrate.upgrade(database_url)
+    assert columns(database_url) == before
+
+
 def test_a_postgres_that_is_too_old_is_refused(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

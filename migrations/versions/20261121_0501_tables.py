@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables"
+revision = "20261121_tables_85ff696d"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
