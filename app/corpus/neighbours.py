@@ -65,15 +65,15 @@ async def neighbours(
         SHARING, {"keys": list(mine.bands), "size": BANDS, "most": _MOST_COMPARED, "enough": 1}
     )
     ids: list[UUID] = [row.record_id for row in rows]
-    found = await session.scalars(
+    stored = await session.scalars(
         select(StoredRecord).where(StoredRecord.id.in_(ids), StoredRecord.corpus_id == corpus.id)
     )
-    own = grams(mine.text)
+    found = [each for each in stored if near.context(each.fields) == mine.context]
+    own, *theirs = grams([mine.text, *(near.text(each.fields) for each in found)])
     alike = [
-        Neighbour(stored, jaccard(own, grams(near.text(stored.fields))))
-        for stored in found
-        if near.context(stored.fields) == mine.context
+        Neighbour(each, similarity)
+        for each, said in zip(found, theirs, strict=True)
+        if (similarity := jaccard(own, said)) >= least
     ]
-    alike = [each for each in alike if each.similarity >= least]
     alike.sort(key=lambda each: (-each.similarity, each.record.id))
     return alike[:most]

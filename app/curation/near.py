@@ -108,9 +108,18 @@ def text_of(record: Record, fields: Sequence[str]) -> str:
     return "\n".join(filter(None, (_text(record.get(field)) for field in fields)))
 
 
-def grams(text: str) -> Grams:
-    """The distinct 5-grams of one canonical text; a shorter text is one gram."""
-    return np.unique(_hashed([text])[0])
+def grams(texts: Sequence[str]) -> list[Grams]:
+    """The distinct 5-grams of each canonical text; a shorter text is one gram."""
+    if not texts:
+        return []
+    hashed, starts = _hashed(texts)
+    return [_distinct(np.sort(part)) for part in np.split(hashed, starts[1:])]
+
+
+def _distinct(ordered: Grams) -> Grams:
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def jaccard(one: Grams, other: Grams) -> float:
@@ -126,8 +135,11 @@ def signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
     made = np.empty((BANDS * ROWS, len(texts)), dtype=np.uint32)
     if texts:
         hashed, starts = _hashed(texts)
+        permuted = np.empty_like(hashed)  # one for all rows: new memory costs more than the sums
         for row, (factor, term) in enumerate(zip(_FACTORS, _TERMS, strict=True)):
-            made[row] = np.minimum.reduceat((hashed * factor + term) >> _HALF, starts)
+            np.multiply(hashed, factor, out=permuted)
+            permuted += term
+            made[row] = np.minimum.reduceat(permuted, starts) >> _HALF
     return made.T
 
 

@@ -85,7 +85,7 @@ async def test_four_workers_racing_on_the_same_clusters_leave_no_pair(
     async with database.unit_of_work() as session:
         kept = [row.fields["text"] for row in await session.execute(text("TABLE record"))]
     assert lost + len(kept) == racer.RACERS * racer.BATCHES * racer.CLUSTERS
-    sets = [near.grams(one) for one in kept]
+    sets = near.grams(kept)
     left = sum(
         near.jaccard(one, other) >= RULE.threshold
         for number, one in enumerate(sets)

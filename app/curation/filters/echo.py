@@ -59,6 +59,8 @@ class Echo(TextFilter, frozen=True):
         return filter_.model_copy(update={"examples": shown})
 
     def __call__(self, sample: Sample) -> Finding | None:
+        if sample.prompt is None and not self._shown[1]:
+            return None
         said = canonical_text(_joined(sample.record, self.fields or ()))
         parts = _tokens(said)
         if len(parts) < _GRAM:

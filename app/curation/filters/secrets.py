@@ -81,9 +81,10 @@ class Secrets(TextFilter, frozen=True):
     """Which kinds; all of them if it is not said."""
 
     def __call__(self, sample: Sample) -> Finding | None:
-        for field, text in self.texts(sample):
-            if _ANY.search(text) is None:
-                continue
+        texts = list(self.texts(sample))
+        if _ANY.search("\n".join([text for _, text in texts])) is None:
+            return None
+        for field, text in texts:
             for kind in self.kinds or _FORMATS:
                 if _holds(kind, text):
                     return self.found(None, kind, None, f"in {field}")
