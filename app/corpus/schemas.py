@@ -176,7 +176,7 @@ class ReplyView(BaseModel):
 
 _DELETION = {
     "selection": {"templates": ["faq/question-answer@3"], "q": "lorem"},
-    "reason": "placeholder text",
+    "reason": "off topic",
     "dry_run": True,
 }
 
@@ -190,7 +190,7 @@ class NewDeletion(
 
     selection: DeletionSelection
     """Only what fits all of it."""
-    reason: str = Field(min_length=1, max_length=500, examples=["placeholder text"])
+    reason: str = Field(min_length=1, max_length=500, examples=["off topic"])
     """For those who ask later where a record went."""
     dry_run: bool = False
     """Only count them."""

@@ -105,6 +105,3 @@ class Chain:
         if found is not None:
             flags.append(found)
         return Curated(record, None, digest(record, self.dedup), Stage.FILTERED, tuple(flags))
-
-    def curate_many(self, pairs: Iterable[tuple[Completion, Record]]) -> list[Curated]:
-        return [self.curate(completion, inputs) for completion, inputs in pairs]

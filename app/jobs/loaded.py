@@ -117,9 +117,7 @@ class Loaded:
         return Asker(
             client=tools.clients.of(self.teacher),
             sampling=self.blueprint.sampling,
-            schema=self.blueprint.template.response
-            if self.blueprint.template.format == "json"
-            else None,
+            schema=self.blueprint.schema,
             deadline=tools.deadline,
         )
 

@@ -126,7 +126,7 @@ def test_no_reply_makes_curation_raise_or_lets_poison_through(
 @given(st.lists(st.tuples(anything, finishes), max_size=12))
 def test_the_funnel_adds_up_over_any_replies(replies: list[tuple[str, str]]) -> None:
     pairs = [(Completion(content, finish), {"topic": "x"}) for content, finish in replies]
-    curated = formats["json"].curate_many(pairs)
+    curated = [formats["json"].curate(*pair) for pair in pairs]
 
     by_reason = Counter(each.verdict.reason if each.verdict else None for each in curated)
     funnel = count(by_reason)
@@ -219,6 +219,6 @@ def test_no_example_of_ours_is_taken_for_a_copy_of_the_others() -> None:
 
 
 def test_clean_replies_are_all_novel() -> None:
-    curated = chain().curate_many((Completion(json.dumps(row), "stop"), {}) for row in CLEAN)
+    curated = [chain().curate(Completion(json.dumps(row), "stop"), {}) for row in CLEAN]
 
     assert len({each.digest for each in curated}) == len(CLEAN)
