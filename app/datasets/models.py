@@ -25,7 +25,8 @@ class Dataset(Base, kw_only=True):
 
 
 class DatasetVersion(Base, kw_only=True):
-    """One publication. Written once, after all of its files; nothing here is ever updated."""
+    """One publication. Written once, after all of its files; nothing of it changes afterwards, but
+    that it may be withdrawn."""
 
     __tablename__ = "dataset_version"
     __table_args__ = (UniqueConstraint("dataset_id", "version"),)
@@ -42,6 +43,8 @@ class DatasetVersion(Base, kw_only=True):
     bytes: Mapped[int]
     manifest: Mapped[dict[str, Any]]
     published_at: Mapped[datetime] = now()
+    withdrawn_at: Mapped[datetime | None] = mapped_column(default=None)
+    withdrawn_because: Mapped[str | None] = mapped_column(default=None)
 
 
 class DatasetFile(Base, kw_only=True):
