@@ -26,7 +26,8 @@ class Dataset(Base, kw_only=True):
 
 class DatasetVersion(Base, kw_only=True):
     """One publication. Written once, after all of its files; nothing of it changes afterwards, but
-    that it may be withdrawn."""
+    that it may be withdrawn.
+    """
 
     __tablename__ = "dataset_version"
     __table_args__ = (UniqueConstraint("dataset_id", "version"),)

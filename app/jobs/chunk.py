@@ -51,12 +51,11 @@ class Lost:
 End = Done | HandedBack | Lost
 
 
-async def work(
-    claim: Claim, job: Loaded | Stored, tools: Tools, *, in_flight: int, draining: asyncio.Event
-) -> End:
+async def work(claim: Claim, tools: Tools, *, draining: asyncio.Event) -> End:
     """Work one chunk. On cancellation it is handed back at once."""
     try:
-        end = await _work(claim, job, tools, in_flight, draining)
+        job = await transaction(tools.database, lambda session: tools.load(session, claim.job_id))
+        end = await _work(claim, job, tools, draining)
     except LeaseLost:
         log.warning("lease lost", epoch=claim.epoch)
         return Lost()
@@ -73,9 +72,7 @@ async def work(
     return end
 
 
-async def _work(
-    claim: Claim, job: Loaded | Stored, tools: Tools, in_flight: int, draining: asyncio.Event
-) -> End:
+async def _work(claim: Claim, job: Loaded | Stored, tools: Tools, draining: asyncio.Event) -> End:
     dry = await _dry(claim, job, tools)
     async for stored in _stored(claim, job, tools):
         prompts = await job.prompts(tools.pool, stored, claim.seq)
@@ -85,7 +82,7 @@ async def _work(
             return HandedBack(None)
     if isinstance(job, Stored):
         return Done()
-    return await _ask(claim, job, tools, in_flight, draining, dry)
+    return await _ask(claim, job, tools, draining, dry)
 
 
 async def _stored(
@@ -112,7 +109,6 @@ async def _ask(
     claim: Claim,
     job: Loaded,
     tools: Tools,
-    in_flight: int,
     draining: asyncio.Event,
     dry: set[UUID],
 ) -> End:
@@ -122,9 +118,10 @@ async def _ask(
     if unasked and not await _settle(claim, job, tools, [], unasked, prompts, dry):
         return Done()
 
-    kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * in_flight)
+    kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * job.share)
     # A chunk that killed its holders is asked for one by one, so that its neighbours get through.
-    slots = 1 if claim.losses else in_flight
+    # One loss is an accident: a machine that went away, or was too busy to show signs of life.
+    slots = 1 if claim.losses > 1 else job.share
     asking = asyncio.create_task(
         ask_and_keep(claim, job, tools, questions, kept, slots=slots, draining=draining, dry=dry)
     )

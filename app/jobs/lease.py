@@ -123,15 +123,32 @@ _CLAIM_STORED = text("""
 """)
 
 
-async def renew(session: AsyncSession, holder: str, lease: timedelta) -> set[tuple[UUID, int]]:
-    """Sign of life for everything this process holds; answers what it still holds."""
-    rows = await session.execute(_RENEW, {"holder": holder, "lease": lease})
+async def renew(
+    session: AsyncSession, held: Collection[tuple[UUID, int]], lease: timedelta
+) -> set[tuple[UUID, int]]:
+    """Signs of life for chunks and epochs; answers those that nobody else has taken meanwhile, the
+    ones that have just been closed included.
+    """
+    rows = await session.execute(
+        _RENEW,
+        {
+            "chunks": [chunk for chunk, _ in held],
+            "epochs": [epoch for _, epoch in held],
+            "lease": lease,
+        },
+    )
     return {(row.id, row.epoch) for row in rows}
 
 
 _RENEW = text("""
-    UPDATE chunk SET lease_until = clock_timestamp() + :lease
-    WHERE holder = :holder AND state = 'running' RETURNING id, epoch
+    WITH held AS (
+        SELECT * FROM unnest(CAST(:chunks AS uuid[]), CAST(:epochs AS int8[])) AS t (id, epoch)
+    ), renewed AS (
+        UPDATE chunk SET lease_until = clock_timestamp() + :lease
+        FROM held
+        WHERE chunk.id = held.id AND chunk.epoch = held.epoch AND chunk.state = 'running'
+    )
+    SELECT id, epoch FROM chunk JOIN held USING (id, epoch)
 """)
 
 

@@ -146,19 +146,18 @@ class Tools:
         )
         return await asyncio.to_thread(pool.hear, candidates)
 
-    async def load(self, job_id: UUID) -> Loaded | Stored:
+    async def load(self, session: AsyncSession, job_id: UUID) -> Loaded | Stored:
         """The job, remembered from earlier chunks: its document never changes. Its teacher does,
         so that one is read again.
         """
         known = self._known.get(job_id)
         if isinstance(known, Stored):
             return known
-        async with self.database.unit_of_work() as session:
-            if known is None:
-                known = await _read(session, job_id)
-            else:
-                teacher = await teachers.by_id(session, known.teacher.id)
-                known = replace(known, teacher=teacher)
+        if known is None:
+            known = await _read(session, job_id)
+        else:
+            teacher = await teachers.by_id(session, known.teacher.id)
+            known = replace(known, teacher=teacher)
         self._known[job_id] = known
         if len(self._known) > _JOBS_REMEMBERED:
             self._known.popitem(last=False)

@@ -164,8 +164,7 @@ class Worker:
         if task is not None:
             self.held[key] = task
         try:
-            job = await self.tools.load(claim.job_id)
-            return await work(claim, job, self.tools, in_flight=job.share, draining=self.draining)
+            return await work(claim, self.tools, draining=self.draining)
         finally:
             self.held.pop(key, None)
 
@@ -194,10 +193,17 @@ class Worker:
                 return True
 
     async def _renew(self) -> None:
+        """Signs of life for what is held right now: a claim that this process knows nothing of, by
+        a commit whose answer was cut off, ends with its lease.
+        """
+        asked = list(self.held)
+        if not asked:
+            return
         async with self.tools.database.unit_of_work() as session:
-            alive = await lease.renew(session, self.holder, self.lease)
-        for key, task in list(self.held.items()):
-            if key not in alive:
+            still_ours = await lease.renew(session, asked, self.lease)
+        for key in asked:
+            task = self.held.get(key)
+            if task is not None and key not in still_ours:
                 log.warning("lease lost", chunk=str(key[0]), epoch=key[1])
                 task.cancel()
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psycopg
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tests.fake_teacher import FakeTeacher
 
@@ -21,11 +21,15 @@ LEASE = 4
 """Seconds: short, so that a takeover is quick to see."""
 
 
+class Away(Exception):
+    """The API is there and its database is not."""
+
+
 def eventually(look: Callable[[], T | None], *, within: float = 90) -> T:
     """What `look` answers once it answers something true; the test fails where it never does."""
     found: T | None = Retrying(
         retry=retry_if_result(lambda answer: not answer),
-        wait=wait_fixed(0.05),
+        wait=wait_fixed(0.1),
         stop=stop_after_delay(within),
     )(look)
     assert found is not None
@@ -91,6 +95,8 @@ class Service:
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it is now; whatever moment it is, its ledger adds up."""
         answer = self.client.get(f"/v1/jobs/{job_id}")
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise Away
         assert answer.status_code == 200, answer.text
         job: dict[str, Any] = answer.json()
         account = job["ledger"]
@@ -99,13 +105,19 @@ class Service:
         return job
 
     def ended(self, job_id: str, *, within: float = 120) -> dict[str, Any]:
+        """Waits out an API or a database that is away; an account that is wrong is no reason to."""
+        seen: dict[str, Any] = {}
+
         def look() -> dict[str, Any] | None:
-            with suppress(httpx.TransportError, AssertionError):
-                job = self.job(job_id)
-                return job if job["state"] in {"finished", "failed", "cancelled"} else None
+            with suppress(httpx.TransportError, Away):
+                seen.update(self.job(job_id))
+                return seen if seen["state"] in {"finished", "failed", "cancelled"} else None
             return None
 
-        return eventually(look, within=within)
+        try:
+            return eventually(look, within=within)
+        except RetryError:
+            raise AssertionError(f"not ended after {within} s: {seen}\n{self.logs()}") from None
 
     def prepare(self, fake: FakeTeacher, template: str, **teacher: Any) -> None:
         """Register the fake as `fake`, and push the template `qa`."""

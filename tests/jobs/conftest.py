@@ -109,8 +109,7 @@ async def work_one(tools: Tools) -> End | None:
     claim = await claim_one(tools)
     if claim is None:
         return None
-    job = await tools.load(claim.job_id)
-    return await work(claim, job, tools, in_flight=job.share, draining=asyncio.Event())
+    return await work(claim, tools, draining=asyncio.Event())
 
 
 def adds_up(job: dict[str, Any]) -> bool:

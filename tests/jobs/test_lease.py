@@ -2,6 +2,9 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,8 +12,10 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.jobs import lease, store
+from app.jobs.chunk import work
 from app.jobs.lease import LeaseLost
 from app.jobs.loaded import Tools
+from app.jobs.worker import Worker
 from tests.jobs.conftest import Drain, adds_up, claim_one, spec
 
 SOON = timedelta(seconds=0)
@@ -61,9 +66,88 @@ async def test_a_sign_of_life_keeps_a_chunk(
     assert claim is not None
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
-        held = await lease.renew(session, "me", timedelta(seconds=30))
-        assert held == {(claim.chunk_id, claim.epoch)}
+        key = (claim.chunk_id, claim.epoch)
+        assert await lease.renew(session, [key], timedelta(seconds=30)) == {key}
         assert await lease.reap(session) == []
+        await session.execute(text("UPDATE chunk SET epoch = epoch + 1"))
+        assert await lease.renew(session, [key], timedelta(seconds=30)) == set()
+
+
+async def test_a_claim_that_no_task_knows_of_ends_with_its_lease(
+    ready: httpx.AsyncClient, tools: Tools, database: Database, tmp_path: Path
+) -> None:
+    """The commit that made it may have been cut off before its answer came."""
+    await submitted(ready, num_records=16)
+    worker = Worker(tools, tmp_path, 2, lease=SOON, grace=1)
+    unknown = await claim_one(tools, worker.holder)
+    known = await claim_one(tools, worker.holder)
+    assert unknown is not None
+    assert known is not None
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(forever())
+        worker.held[known.chunk_id, known.epoch] = task
+        worker.lease = timedelta(seconds=30)
+        async with database.unit_of_work() as session:
+            await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
+        await worker._renew()
+        async with database.unit_of_work() as session:
+            assert len(await lease.reap(session)) == 1
+            await lease.fence(session, known)
+            with pytest.raises(LeaseLost):
+                await lease.fence(session, unknown)
+        task.cancel()
+
+
+async def test_a_chunk_claimed_while_signs_of_life_are_given_is_not_taken_for_lost(
+    ready: httpx.AsyncClient, tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submitted(ready, num_records=16)
+    worker = Worker(tools, tmp_path, 2, lease=timedelta(seconds=30), grace=1)
+    renew = lease.renew
+
+    async def renew_then_claim(*told: Any) -> set[tuple[UUID, int]]:
+        answered = await renew(*told)
+        await claim_into(worker, group)
+        return answered
+
+    async with asyncio.TaskGroup() as group:
+        await claim_into(worker, group)
+        monkeypatch.setattr(lease, "renew", renew_then_claim)
+        await worker._renew()
+        assert not any(task.cancelling() for task in worker.held.values())
+        assert len(worker.held) == 2
+        for task in worker.held.values():
+            task.cancel()
+
+
+async def claim_into(worker: Worker, group: asyncio.TaskGroup) -> None:
+    """What a delivery does, with a task that never ends."""
+    claim = await claim_one(worker.tools, worker.holder)
+    assert claim is not None
+    worker.held[claim.chunk_id, claim.epoch] = group.create_task(forever())
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_chunk_whose_job_cannot_be_read_is_handed_back(
+    ready: httpx.AsyncClient, tools: Tools, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submitted(ready, num_records=8)
+
+    async def unreadable(*told: Any) -> None:
+        raise LookupError("no such filter here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tools, "load", unreadable)
+        claim = await claim_one(tools)
+        assert claim is not None
+        with pytest.raises(LookupError):
+            await work(claim, tools, draining=asyncio.Event())
+    again = await claim_one(tools)
+    assert again is not None
+    assert (again.chunk_id, again.losses) == (claim.chunk_id, 1)
 
 
 async def test_higher_priority_goes_first_then_the_job_with_the_fewest_chunks_running(
