@@ -1,8 +1,9 @@
 """Candidates against what is stored and against each other: who is new, and who lost to whom."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -73,6 +74,8 @@ class Comparison:
     echoes: Echoes | None = None
     _by_digest: dict[bytes, Place] = field(default_factory=dict)
     _by_band: defaultdict[int, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+    _shared: frozenset[int] = frozenset()
+    """The bands that more than one candidate has; of the others, nothing need be remembered."""
     _grams: dict[str, Grams] = field(default_factory=dict)
 
     def losses(self, candidates: Sequence[Candidate]) -> list[Loss]:
@@ -91,7 +94,7 @@ class Comparison:
             kept.add(candidate.place)
             self._by_digest[candidate.digest] = candidate.place
             if self.near is not None:
-                for band in signed(candidate).bands:
+                for band in self._shared_of(signed(candidate)):
                     self._by_band[band].append(candidate)
         return lost
 
@@ -107,7 +110,7 @@ class Comparison:
                 return Loss(candidate, stored.record_id, _verdict(near, score))
         earlier = {
             other.place: signed(other)
-            for band in mine.bands
+            for band in self._shared_of(mine)
             for other in self._by_band.get(band, ())
         }
         for place, theirs in earlier.items():
@@ -116,13 +119,21 @@ class Comparison:
                 return Loss(candidate, place, _verdict(near, score))
         return None
 
+    def _shared_of(self, mine: Signed) -> list[int]:
+        return [band for band in mine.bands if band in self._shared]
+
     def _score(self, mine: Signed, text: str, context: bytes) -> float:
         if mine.context != context:
             return 0.0
         return jaccard(self._of(mine.text), self._of(text))
 
     def _prepare(self, candidates: Sequence[Candidate]) -> None:
-        """The grams of what is compared with stored records, all at once: that is quicker."""
+        """What candidates share with each other, and the grams of what is compared with stored
+        records: all at once, for that is quicker.
+        """
+        if self.near is not None:
+            bands = Counter(chain.from_iterable(signed(each).bands for each in candidates))
+            self._shared = frozenset(band for band, times in bands.items() if times > 1)
         texts = {stored.text for each in self.found.values() for stored in each}
         texts |= {signed(candidates[number]).text for number in self.found}
         self._grams = dict(zip(texts, grams([*texts]), strict=True))

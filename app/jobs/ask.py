@@ -63,9 +63,12 @@ class Asker:
         """Raises `TeacherDown` or `TeacherMisconfigured` where the item is not to blame."""
         attempts = count(1)
         used = 0
+        earlier: list[TeacherFailure] = []
 
         async def once() -> Sequence[Completion]:
             nonlocal used
+            if earlier:
+                raise earlier.pop()
             try:
                 return await self.client.ask(
                     prompt.messages,
@@ -82,12 +85,18 @@ class Asker:
             return used >= MOST_ATTEMPTS
 
         try:
-            completions: Sequence[Completion] = await AsyncRetrying(
-                retry=retry_if_exception_type((TeacherBusy, AttemptFailed)),
-                wait=_wait,
-                stop=spent,
-                reraise=True,
-            )(once)
+            try:
+                completions = await once()
+            except (TeacherBusy, AttemptFailed) as failure:
+                # Retrying begins with what went wrong: made for every item, it would cost more
+                # than asking does.
+                earlier.append(failure)
+                completions = await AsyncRetrying(
+                    retry=retry_if_exception_type((TeacherBusy, AttemptFailed)),
+                    wait=_wait,
+                    stop=spent,
+                    reraise=True,
+                )(once)
         except RequestRefused as failure:
             return Unanswered(failure.reason, failure.message, used + 1)
         except AttemptFailed as failure:

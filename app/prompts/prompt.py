@@ -6,13 +6,14 @@ from typing import Literal
 Role = Literal["system", "user", "assistant"]
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: these come from another process by the hundred, and slots are slow to unpickle.
+@dataclass(frozen=True)
 class Message:
     role: Role
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prompt:
     """Turns in the order they are sent: system, few-shot turns, then the seed row's own turn.
 
