@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from app import logs, shell
+from app.auth.commands import commands as keys
 from app.corpus.commands import commands as corpora
 from app.datasets.commands import commands as datasets
 from app.errors import AppError
@@ -28,7 +29,7 @@ app = typer.Typer(
 
 corpora.add_typer(imports)
 corpora.add_typer(semantic)
-for commands in (local, teachers, prompts, seeds, evaluations, jobs, corpora, datasets):
+for commands in (local, keys, teachers, prompts, seeds, evaluations, jobs, corpora, datasets):
     app.add_typer(commands)
 
 
@@ -41,7 +42,7 @@ def root(
 ) -> None:
     settings = _settings()
     context.obj = settings
-    shell.use(url or settings.url)
+    shell.use(url or settings.url, settings.api_key)
     logs.configure(settings.log_format, settings.log_level)
 
 

@@ -1,6 +1,7 @@
 """The database: the engine, the base of all tables, and the only commit."""
 
-from collections.abc import AsyncIterator
+import copy
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    MappedAsDataclass,
+    ORMExecuteState,
+    mapped_column,
+    with_loader_criteria,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -62,6 +70,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
+        self._namespaces: Collection[str] | None = None
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         self.engine: AsyncEngine = create_async_engine(
             parsed,
@@ -93,7 +102,37 @@ class Database:
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """One transaction: commits when the block ends, rolls back when it raises."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            if self._namespaces is not None:
+                keep_to(session, self._namespaces)
             yield session
+
+    def within(self, namespaces: Collection[str] | None) -> "Database":
+        """The same database, of which no more is found than what lies in these namespaces."""
+        limited = copy.copy(self)
+        limited._namespaces = namespaces  # noqa: SLF001  (its own)
+        return limited
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def keep_to(session: AsyncSession, namespaces: Collection[str]) -> None:
+    """From here on this session finds nothing outside these namespaces, as if it were not there:
+    every query for something that has a namespace is given the condition. What hangs on such a
+    thing (records, files, replies) is to be reached through it.
+    """
+    allowed = sorted(namespaces)
+    criteria = [
+        with_loader_criteria(
+            mapper.class_, lambda named: named.namespace.in_(allowed), include_aliases=True
+        )
+        for mapper in Base.registry.mappers
+        if "namespace" in mapper.c
+    ]
+
+    def limit(state: ORMExecuteState) -> None:
+        reads = state.is_select or state.is_update or state.is_delete
+        if state.is_orm_statement and reads and not state.is_column_load:
+            state.statement = state.statement.options(*criteria)
+
+    event.listen(session.sync_session, "do_orm_execute", limit)

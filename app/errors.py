@@ -5,6 +5,7 @@ AppError
 ├── Forbidden         403  known, but not allowed
 ├── NotFound          404  no such thing, or not yours
 ├── Conflict          409  true of the request, not of the present state
+├── Gone              410  it was there, and was taken back for a reason
 ├── TooLarge          413  more bytes than this route takes
 ├── Unsupported       415  a format that is not read here
 ├── Invalid           422  the request itself is wrong; names each field
@@ -70,6 +71,11 @@ class NotFound(AppError):
 class Conflict(AppError):
     status = 409
     title = "Conflict with the present state"
+
+
+class Gone(AppError):
+    status = 410
+    title = "Withdrawn"
 
 
 class TooLarge(AppError):

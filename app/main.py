@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.auth import router as keys
+from app.auth.dependency import identify
 from app.corpus import router as corpora
 from app.curation.filter import filters
 from app.curation.parser import parsers
@@ -35,6 +37,7 @@ as immutable dataset versions.
 def routers() -> list[APIRouter]:
     return [
         health.router,
+        keys.router,
         teachers.router,
         prompts.router,
         seeds.router,
@@ -83,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": problems.ANSWER, 503: problems.ANSWER},
     )
     app.state.settings = settings
+    app.state.identify = identify
     problems.install(app)
     load_plugins()
     for router in routers():

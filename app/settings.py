@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     url: str = "http://127.0.0.1:8000"
     """Where the commands find the API."""
 
+    api_key: SecretStr | None = None
+    """The key that the commands show to the API (`lbk_…`); none is needed on its own machine."""
+
     host: str = "127.0.0.1"
     """The address the API listens on."""
 
@@ -37,14 +40,14 @@ class Settings(BaseSettings):
         IPv4Network("127.0.0.0/8"),
         IPv6Network("::1/128"),
     ]
-    """Callers from these networks are the local admin; everybody else is refused. Separated by
-    commas."""
+    """Callers from these networks are the local admin if they show no key; everybody else needs
+    one. Separated by commas."""
 
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"]
     )
-    """Host names the API answers to: a page of another site cannot reach it by pointing its own
-    name here. Separated by commas; `*` allows all."""
+    """Host names the API answers to without a key: a page of another site cannot reach it by
+    pointing its own name here. Separated by commas; `*` allows all."""
 
     teacher_url: str | None = None
     """An OpenAI-compatible server for `limbeck up` and `limbeck demo` to use instead of a local

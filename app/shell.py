@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import httpx
 import orjson
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,18 +21,20 @@ err = Console(stderr=True, highlight=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _URL = "http://127.0.0.1:8000"
+_KEY: SecretStr | None = None
 
 
-def use(url: str) -> None:
-    """Where the API is; said once by `cli` from the settings."""
-    global _URL  # noqa: PLW0603  (a process has one API)
-    _URL = url
+def use(url: str, key: SecretStr | None = None) -> None:
+    """Where the API is, and the key to show there; said once by `cli` from the settings."""
+    global _URL, _KEY
+    _URL, _KEY = url, key
 
 
 @contextmanager
 def client(timeout: float = 600) -> Iterator[httpx.Client]:
     """A client of the API. Problems end the command with a message and an exit code."""
-    with httpx.Client(base_url=_URL, timeout=timeout, trust_env=False) as opened:
+    headers = {} if _KEY is None else {"Authorization": f"Bearer {_KEY.get_secret_value()}"}
+    with httpx.Client(base_url=_URL, timeout=timeout, trust_env=False, headers=headers) as opened:
         try:
             yield opened
         except httpx.ConnectError:

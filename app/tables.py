@@ -7,6 +7,7 @@ from app.db import metadata
 
 PACKAGES = (
     "web",
+    "auth",
     "prompts",
     "teachers",
     "evaluations",

@@ -1,39 +1,49 @@
-"""Who is calling: until keys exist, callers from the local networks are the local admin."""
+"""Who is behind a request: the holder of a key or, without one, somebody of the local networks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import cast
 
+from app.auth.models import ApiKey
 from app.errors import Unauthorized
+from app.web.caller import SCOPES, Caller, Scope
+
+LOCAL_ADMIN = Caller(name="local", scopes=frozenset(SCOPES), namespaces=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Every route receives one and asks it what it may see."""
-
-    name: str
-    is_admin: bool
-
-    def may_use(self, namespace: str) -> bool:  # noqa: ARG002  (keys will belong to namespaces)
-        return self.is_admin
+def holder(key: ApiKey) -> Caller:
+    return Caller(
+        name=f"key:{key.name}",
+        scopes=frozenset(cast("list[Scope]", key.scopes)),
+        namespaces=None if key.namespaces is None else frozenset(key.namespaces),
+        key_id=key.id,
+    )
 
 
-LOCAL_ADMIN = Caller(name="local", is_admin=True)
-
-
-def identify(peer: str | None, local_networks: Sequence[IPv4Network | IPv6Network]) -> Caller:
-    """The caller behind a peer address; a Unix socket (no address) is local."""
+def is_local(peer: str | None, local_networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether a peer address is in these networks; a Unix socket (no address) always is."""
     if peer is None:
-        return LOCAL_ADMIN
+        return True
     try:
         address = ip_address(peer)
     except ValueError:
-        address = None
+        return False
     mapped = getattr(address, "ipv4_mapped", None)
-    if address is not None and any((mapped or address) in network for network in local_networks):
-        return LOCAL_ADMIN
-    raise Unauthorized(
+    return any((mapped or address) in network for network in local_networks)
+
+
+def stranger(peer: str | None) -> Unauthorized:
+    return Unauthorized(
         "auth.not_local",
-        f"this API answers only to its own machine, and the request came from {peer}",
-        hint="Call it from the machine it runs on, or add your network to LIMBECK_LOCAL_NETWORKS.",
+        f"without a key this API answers only to its own machine, and the request came from {peer}",
+        hint="Send a key as `Authorization: Bearer lbk_…` (LIMBECK_API_KEY for the commands), or "
+        "add your network to LIMBECK_LOCAL_NETWORKS.",
+    )
+
+
+def no_key() -> Unauthorized:
+    return Unauthorized(
+        "auth.key",
+        "this is no key of this API: it is not known, has expired or was revoked",
+        hint="An admin lists and makes keys: `limbeck key list`, `limbeck key create`.",
     )

@@ -1,19 +1,58 @@
-"""`CallerDep`: how a route learns who is calling."""
+"""Who is calling: `identify` is asked for every request, `CallerDep` hands on its answer."""
 
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
+from sqlalchemy.exc import DBAPIError
 
-from app.auth.caller import Caller, identify
+from app.auth import store, token
+from app.auth.caller import LOCAL_ADMIN, holder, is_local, no_key, stranger
+from app.auth.token import Token
+from app.db import Database
 from app.errors import Forbidden
+from app.web.caller import Caller
+
+log = structlog.stdlib.get_logger(__name__)
 
 
-async def caller(request: Request) -> Caller:
+async def identify(request: Request) -> Caller:
+    """A token that is sent is always checked. One that another service made, as clients send by
+    themselves, counts as none from the local networks.
+    """
     settings = request.app.state.settings
     peer = request.client.host if request.client else None
-    found = identify(peer, settings.local_networks)
+    local = is_local(peer, settings.local_networks)
+    sent = _bearer(request)
+    if sent is not None and (sent.startswith(token.PREFIX) or not local):
+        found = token.read(sent)
+        if found is None:
+            raise no_key()
+        return await _holder(request.app.state.database, found)
+    if not local:
+        raise stranger(peer)
     _refuse_foreign_pages(request, settings.allowed_hosts)
-    return found
+    return LOCAL_ADMIN
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else None
+
+
+async def _holder(database: Database, sent: Token) -> Caller:
+    async with database.unit_of_work() as session:
+        found = await store.valid(session, sent)
+    if found is None:
+        raise no_key()
+    key, is_stale = found
+    if is_stale:
+        try:
+            async with database.unit_of_work() as session:
+                await store.note_use(session, key.id)
+        except DBAPIError as error:
+            log.warning("a key's use was not noted", key=str(key.id), error=str(error.orig)[:200])
+    return holder(key)
 
 
 def _refuse_foreign_pages(request: Request, allowed: list[str]) -> None:
@@ -31,6 +70,11 @@ def _refuse_foreign_pages(request: Request, allowed: list[str]) -> None:
         "same-site",
     }:
         raise Forbidden("auth.cross_site", "a page of another site may not change anything here")
+
+
+async def caller(request: Request) -> Caller:
+    known: Caller = request.state.caller
+    return known
 
 
 CallerDep = Annotated[Caller, Depends(caller)]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from app import shell
@@ -108,6 +109,7 @@ def pull_version(
                 _ref(dataset),
                 directory,
                 report=lambda done, total: progress.update(task, completed=done, total=total),
+                warn=lambda what: shell.err.print(f"[yellow]warning[/] {escape(what)}"),
             )
         except AppError as error:
             shell.fail(error.detail, error.hint)
@@ -116,6 +118,31 @@ def pull_version(
         return
     shell.out.print(f"pulled into {folder}", markup=False)
     shell.out.print(f'load_dataset("{folder}")', markup=False)
+
+
+@commands.command()
+def withdraw(
+    version: Annotated[str, typer.Argument(help="Such as support/faq@3.")],
+    reason: Annotated[str, typer.Option(help="Told to whoever asks for it from now on.")],
+    as_json: shell.Json = False,
+) -> None:
+    """Serve a version no more, for good; clients are told the reason."""
+    ref = _exact(version)
+    with shell.client() as client:
+        url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{ref.version}/withdraw"
+        made = shell.check(client.post(url, json={"reason": reason}))
+    if as_json:
+        shell.show(made, as_json=True)
+        return
+    shell.out.print(f"withdrawn {ref}: {made['withdrawn_because']}", markup=False)
+    shell.out.print(f"`limbeck dataset pulls {ref}` shows who has it.", markup=False)
+
+
+def _exact(text: str) -> Ref:
+    ref = _ref(text)
+    if ref.version is None:
+        shell.fail(f"{text!r} should name a version, such as {ref}@1", None, 2)
+    return ref
 
 
 def _ref(text: str) -> Ref:

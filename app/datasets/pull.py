@@ -23,22 +23,32 @@ _PARTS = ".parts"
 
 Report = Callable[[int, int], None]
 """Told the bytes that are in place and all bytes of the version; by several threads, in turn."""
+Warn = Callable[[str], None]
+"""Told that what an earlier pull brought was withdrawn since."""
 
 
 def pull(
-    client: httpx.Client, ref: Ref, directory: Path | None = None, *, report: Report | None = None
+    client: httpx.Client,
+    ref: Ref,
+    directory: Path | None = None,
+    *,
+    report: Report | None = None,
+    warn: Warn | None = None,
 ) -> Path:
     """The folder that holds this version, or the latest: `directory`, or one named for it.
 
     Files that are there with the right bytes are not transferred; those of another version pulled
     into the same folder are removed. A download that breaks off is resumed, now while it gets on,
-    else by the next pull. Raises `AppError` for what the API refuses, `Unavailable` for bytes
-    that are not those of the manifest.
+    else by the next pull. Raises `AppError` for what the API refuses, as a version that was
+    withdrawn, and `Unavailable` for bytes that are not those of the manifest.
     """
-    manifest = _manifest(client, ref)
+    manifest = _manifest(client, ref, directory)
     folder = directory or Path(f"{ref.name}-v{manifest.version}")
     folder.mkdir(parents=True, exist_ok=True)
-    before = _pulled_before(folder)
+    earlier = _pulled(folder)
+    if earlier is not None and warn is not None and earlier.version != manifest.version:
+        _tell_if_withdrawn(client, earlier, warn)
+    before = earlier.files if earlier else []
     counted = _Counted(sum(entry.size for entry in manifest.files), report)
     missing = [
         entry
@@ -82,12 +92,17 @@ class _Counted:
                 self._report(sum(self._at.values()), self._total)
 
 
-def _manifest(client: httpx.Client, ref: Ref) -> PublishedManifest:
+def _manifest(client: httpx.Client, ref: Ref, directory: Path | None) -> PublishedManifest:
     version = ref.version or "latest"
     url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{version}/manifest"
     answer = client.get(url)
     if not answer.is_success:
-        raise _refused(answer)
+        refused = _refused(answer)
+        holding = directory or Path(f"{ref.name}-v{version}")
+        earlier = _pulled(holding)
+        if refused.code == "dataset.withdrawn" and earlier and earlier.version == ref.version:
+            refused.hint = f"{holding} still holds it. {refused.hint}"
+        raise refused
     manifest = PublishedManifest.model_validate_json(answer.content)
     for entry in manifest.files:
         path = PurePosixPath(entry.path)
@@ -104,13 +119,19 @@ def _refused(answer: httpx.Response) -> AppError:
         return AppError("pull.failed", f"{answer.status_code} from {answer.url}")
 
 
-def _pulled_before(folder: Path) -> list[FileEntry]:
+def _pulled(folder: Path) -> Manifest | None:
     """What an earlier pull, of any version, put here."""
     try:
-        written = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
-        return []
-    return written.files
+        return None
+
+
+def _tell_if_withdrawn(client: httpx.Client, earlier: Manifest, warn: Warn) -> None:
+    answer = client.get(f"/v1/datasets/{earlier.dataset}/versions/{earlier.version}")
+    because = orjson.loads(answer.content).get("withdrawn_because") if answer.is_success else None
+    if because is not None:
+        warn(f"{earlier.dataset}@{earlier.version}, which was here, was withdrawn: {because}")
 
 
 def _in_place(folder: Path, entry: FileEntry) -> bool:

@@ -12,8 +12,9 @@ from app.datasets import publish, store
 from app.datasets.files import Files
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import DatasetVersion
-from app.datasets.schemas import DatasetView, NewDataset, VersionView
+from app.datasets.schemas import DatasetView, NewDataset, VersionView, Withdrawal
 from app.datasets.spec import VersionSpec
+from app.datasets.withdraw import refuse_withdrawn, withdraw
 from app.errors import Conflict, NotFound
 from app.names import Name, Ref
 from app.web.download import answer
@@ -31,6 +32,7 @@ Number = Annotated[
         examples=["1", "latest"],
     ),
 ]
+ExactNumber = Annotated[int, Path(ge=1, lt=10**9, description="The number of a version.")]
 _PUBLISH_EXAMPLE: dict[str, Any] = {
     "selection": {"templates": ["question-answer@1"]},
     "layout": {"name": "messages", "prompt": ["question"], "completion": ["answer"]},
@@ -41,6 +43,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
     206: {"description": "The part that `Range` asks for"},
     304: {"description": "`If-None-Match` has these bytes"},
     404: {"description": "No such dataset, version or file"},
+    410: {"description": "The version was withdrawn; the problem says why"},
     416: {"description": "The range begins behind the end of the file"},
 }
 
@@ -70,7 +73,7 @@ async def define_dataset(
         response.status_code = 200
         if dataset.description != body.description:
             raise Conflict("dataset.exists", f"dataset {ref} exists with another description")
-    return DatasetView.of(dataset, corpus, await store.last_number(session, dataset.id) or None)
+    return DatasetView.of(dataset, corpus, await store.newest(session, dataset.id))
 
 
 @router.get("")
@@ -88,7 +91,7 @@ async def get_dataset(
 ) -> DatasetView:
     """One dataset."""
     dataset, corpus = await publish.get(session, Ref(namespace, name))
-    return DatasetView.of(dataset, corpus, await store.last_number(session, dataset.id) or None)
+    return DatasetView.of(dataset, corpus, await store.newest(session, dataset.id))
 
 
 @router.post("/{namespace}/{name}/versions", status_code=201)
@@ -131,8 +134,24 @@ async def list_versions(
 async def get_version(
     namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
 ) -> VersionView:
-    """One version."""
+    """One version; a withdrawn one too, with the reason. `latest` is the newest that was not."""
     return VersionView.of(await _version(session, namespace, name, version))
+
+
+@router.post("/{namespace}/{name}/versions/{version}/withdraw")
+async def withdraw_version(
+    namespace: Name,
+    name: Name,
+    version: ExactNumber,
+    body: Withdrawal,
+    session: SessionDep,
+    caller: CallerDep,
+) -> VersionView:
+    """Serve a version no more, for good. Whoever asks for its files is told the reason; its number
+    is never given to another one.
+    """
+    ref = Ref(namespace, name, version)
+    return VersionView.of(await withdraw(session, ref, body.reason, caller.name))
 
 
 @router.get("/{namespace}/{name}/versions/{version}/manifest")
@@ -141,6 +160,7 @@ async def get_manifest(
 ) -> PublishedManifest:
     """Every file of a version with its sha256, and how its rows came to be."""
     found = await _version(session, namespace, name, version)
+    await refuse_withdrawn(session, Ref(namespace, name), found)
     return PublishedManifest.model_validate(found.manifest)
 
 
@@ -164,6 +184,7 @@ async def get_file(
     HTTP has them, so that a download that broke off goes on where it was.
     """
     found = await _version(session, namespace, name, version)
+    await refuse_withdrawn(session, Ref(namespace, name), found)
     entry = await store.file(session, found.id, path)
     if entry is None:
         raise NotFound(

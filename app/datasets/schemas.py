@@ -1,9 +1,9 @@
 """Datasets and their versions as JSON."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
 from app.corpus.models import Corpus
 from app.datasets.manifest import PublishedManifest, SplitEntry
@@ -37,7 +37,7 @@ class DatasetView(BaseModel):
     splits: dict[str, float] | None
     """Those of its first version, which all others keep; null before it."""
     latest: int | None
-    """The number of the latest version."""
+    """The number of the latest version that is not withdrawn."""
     created_at: datetime
 
     @classmethod
@@ -65,6 +65,9 @@ class VersionView(BaseModel):
     selection: dict[str, Any]
     layout: dict[str, Any]
     published_at: datetime
+    withdrawn_at: datetime | None
+    withdrawn_because: str | None
+    """Null for a version whose files can be had."""
 
     @classmethod
     def of(cls, version: DatasetVersion) -> "VersionView":
@@ -79,4 +82,18 @@ class VersionView(BaseModel):
             selection=version.selection,
             layout=version.layout,
             published_at=manifest.published_at,
+            withdrawn_at=version.withdrawn_at,
+            withdrawn_because=version.withdrawn_because,
         )
+
+
+class Withdrawal(
+    BaseModel,
+    frozen=True,
+    extra="forbid",
+    json_schema_extra={"examples": [{"reason": "The template asked for the wrong unit."}]},
+):
+    reason: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
+        min_length=1, max_length=2000
+    )
+    """Told to whoever asks for its files from now on."""

@@ -1,6 +1,6 @@
 """What to publish: which records, in which layout, into which splits."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -10,6 +10,7 @@ from app.datasets.exporters import Records
 from app.datasets.splits import Splits
 from app.names import Ref
 from app.semantic.schemas import SemanticLimit
+from app.web.caller import Scope
 
 
 def _name_alone(value: Any) -> Any:
@@ -41,5 +42,8 @@ class VersionSpec(BaseModel, frozen=True, extra="forbid"):
 
 class PublishSpec(VersionSpec, frozen=True, extra="forbid"):
     """The same for a dataset that is made if it does not exist."""
+
+    needs_scope: ClassVar[Scope] = "publish"
+    """Whatever document it is a part of."""
 
     dataset: Ref = Field(examples=["support/faq"])

@@ -75,7 +75,7 @@ async def page(
     """Datasets in the order of their creation, each with its corpus and latest version."""
     latest = (
         select(func.max(DatasetVersion.version))
-        .where(DatasetVersion.dataset_id == Dataset.id)
+        .where(DatasetVersion.dataset_id == Dataset.id, DatasetVersion.withdrawn_at.is_(None))
         .scalar_subquery()
     )
     query = (
@@ -94,10 +94,13 @@ async def page(
 async def version(
     session: AsyncSession, dataset_id: UUID, number: int | None
 ) -> DatasetVersion | None:
-    """That version, or the latest one."""
+    """That version, or the newest that is not withdrawn; of withdrawn ones the newest, if there is
+    no other.
+    """
     query = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
     if number is None:
-        query = query.order_by(DatasetVersion.version.desc()).limit(1)
+        kept = DatasetVersion.withdrawn_at.is_(None)
+        query = query.order_by(kept.desc(), DatasetVersion.version.desc()).limit(1)
     else:
         query = query.where(DatasetVersion.version == number)
     return (await session.scalars(query)).one_or_none()
@@ -126,7 +129,17 @@ async def lock(session: AsyncSession, dataset_id: UUID) -> Dataset:
     return (await session.scalars(query.execution_options(populate_existing=True))).one()
 
 
+async def newest(session: AsyncSession, dataset_id: UUID) -> int | None:
+    """The number that `latest` means: of the newest version that is not withdrawn."""
+    return await session.scalar(
+        select(func.max(DatasetVersion.version)).where(
+            DatasetVersion.dataset_id == dataset_id, DatasetVersion.withdrawn_at.is_(None)
+        )
+    )
+
+
 async def last_number(session: AsyncSession, dataset_id: UUID) -> int:
+    """The highest number that was ever given; 0 before the first."""
     query = select(func.max(DatasetVersion.version)).where(DatasetVersion.dataset_id == dataset_id)
     return await session.scalar(query) or 0
 

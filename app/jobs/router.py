@@ -249,6 +249,7 @@ async def get_reply(
     caller: CallerDep,
 ) -> ReplyView:
     """The raw reply behind a record or a reject, exactly as it came."""
+    await store.get(session, job_id)
     stored = await corpora.reply_at(session, Place(job_id, item, sample))
     if stored is None:
         raise NotFound("reply.not_found", f"job {job_id} has no reply {item}/{sample}")

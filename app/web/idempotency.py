@@ -27,7 +27,7 @@ async def once(
     key = request.headers[HEADER]
     if not (0 < len(key) <= 255 and key.isprintable()):  # noqa: PLR2004
         raise Invalid.at(f"header.{HEADER}", "should be 1 to 255 printable characters", key)
-    caller = "local"
+    caller = request.state.caller.identity
     what = short(
         b"\0".join(
             [

@@ -109,6 +109,8 @@ def respond(
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="limbeck"'
     return Response(orjson.dumps(problem), status, headers, MEDIA_TYPE)
 
 

@@ -1,9 +1,13 @@
-"""What every route does: bound the body, open one unit of work, commit before the answer leaves.
+"""What every route does: ask who is calling and whether they may, bound the body, open one unit of
+work, commit before the answer leaves.
 
-An endpoint marked `@reads_stream` reads the body itself through `body.chunks`; one marked
-`@not_replayed` has no effect to repeat, so an Idempotency-Key means nothing to it.
+A caller needs the scope that follows from the method and the tags of a route, unless its endpoint
+says `@needs(...)`, and finds nothing outside the namespaces of their key. An endpoint marked
+`@open_to_all` asks nobody. One marked `@reads_stream` reads the body itself through `body.chunks`;
+one marked `@not_replayed` has no effect to repeat, so an Idempotency-Key means nothing to it.
 """
 
+import functools
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -14,8 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.errors import Invalid
 from app.web import body, idempotency
+from app.web.caller import NEEDS, Caller, Scope
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_CHANGED_BY: dict[str, Scope] = {"teachers": "admin", "datasets": "publish"}
+"""The scope that it takes to change what has this tag; `write` for all others."""
 
 
 def reads_stream(endpoint: Endpoint) -> Endpoint:
@@ -28,17 +36,58 @@ def not_replayed(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def open_to_all(endpoint: Endpoint) -> Endpoint:
+    endpoint.open_to_all = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def needs(scope: Scope) -> Callable[[Endpoint], Endpoint]:
+    """Instead of the scope that follows from the method and the tags."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, NEEDS, scope)
+        return endpoint
+
+    return mark
+
+
 class Route(APIRoute):
+    def __init__(self, path: str, endpoint: Callable[..., Any], **said: Any) -> None:
+        super().__init__(path, _held_to_its_caller(endpoint), **said)
+
+    @property
+    def scope_needed(self) -> Scope | None:
+        """None where nobody is asked."""
+        if getattr(self.endpoint, "open_to_all", False):
+            return None
+        said: Scope | None = getattr(self.endpoint, NEEDS, None)
+        if said is not None:
+            return said
+        if set(self.methods or ()) <= {"GET", "HEAD"}:
+            return "read"
+        found = [_CHANGED_BY[str(tag)] for tag in self.tags if tag in _CHANGED_BY]
+        return found[0] if found else "write"
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         streams = getattr(self.endpoint, "reads_stream", False)
         replays = not getattr(self.endpoint, "not_replayed", False)
+        needed = self.scope_needed
 
         async def run(request: Request) -> Response:
-            _refuse_nul(request)
             state = request.app.state
+            opened: Database = state.database
+            if needed is not None:
+                caller: Caller = await state.identify(request)
+                caller.require(needed)
+                if "namespace" in request.path_params:  # said before a body is read
+                    caller.require_namespace(request.path_params["namespace"])
+                request.state.caller = caller
+                opened = opened.within(caller.namespaces)
+            request.state.database = opened
+            _refuse_nul(request)
             content = b"" if streams else await body.read(request, state.settings.max_body_bytes)
-            async with state.database.unit_of_work() as session:
+            async with opened.unit_of_work() as session:
                 request.state.session = session
                 if replays and request.method == "POST" and idempotency.HEADER in request.headers:
                     return await idempotency.once(
@@ -47,6 +96,19 @@ class Route(APIRoute):
                 return await handle(request)
 
         return run
+
+
+def _held_to_its_caller(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The same endpoint, reached only with what its caller may name."""
+
+    @functools.wraps(endpoint)
+    def reached(**sent: Any) -> Any:
+        for each in sent.values():
+            if isinstance(each, Caller):
+                each.require_all(sent)
+        return endpoint(**sent)
+
+    return reached
 
 
 def _refuse_nul(request: Request) -> None:
@@ -62,8 +124,10 @@ async def session(request: Request) -> AsyncSession:
 
 
 async def database(request: Request) -> Database:
-    """For the few routes that must not hold a transaction while they wait for somebody else."""
-    opened: Database = request.app.state.database
+    """For the few routes that must not hold a transaction while they wait for somebody else. As the
+    request's own transaction, it finds what the caller may see.
+    """
+    opened: Database = request.state.database
     return opened
 
 
