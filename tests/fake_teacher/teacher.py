@@ -143,8 +143,8 @@ class FakeTeacher(Script):
             while (request := await read_request(reader, number)) is not None:
                 if not await self._serve_request(reader, writer, request):
                     break
-        except (HungUp, Cut, ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (HungUp, Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # streams of Python 3.11 would tell of a cancelled one as of a fault
         finally:
             self._writers.discard(writer)
             writer.close()
