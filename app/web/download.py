@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.errors import AppError
+from app.metrics import DOWNLOAD_BYTES, DOWNLOADS
 from app.web import problems
 from app.web.ranges import Part, Unsatisfiable, matches, part_of
 
@@ -40,6 +41,7 @@ def answer(request: Request, path: Path, *, name: str, etag: str, pinned: bool) 
     kind = "application/octet-stream"
     if request.method == "HEAD":
         return Response(None, status, headers, kind)
+    DOWNLOADS.inc()
     return StreamingResponse(_bytes(path, sent), status, headers, kind)
 
 
@@ -62,6 +64,7 @@ async def _bytes(path: Path, part: Part) -> AsyncIterator[bytes]:
             if not block:
                 raise OSError(f"{path.name} ended {left} bytes early")
             left -= len(block)
+            DOWNLOAD_BYTES.inc(len(block))
             yield block
     finally:
         file.close()

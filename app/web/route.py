@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
+import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -75,6 +76,8 @@ class Route(APIRoute):
         needed = self.scope_needed
 
         async def run(request: Request) -> Response:
+            if "job_id" in request.path_params:
+                structlog.contextvars.bind_contextvars(job=str(request.path_params["job_id"]))
             state = request.app.state
             opened: Database = state.database
             if needed is not None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_f3249c3d"
+revision = "20261121_tables_ea5df6e8"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -86,6 +86,26 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_few_shot_set")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_few_shot_set_namespace_name")),
+    )
+    op.create_table(
+        "job_event",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column(
+            "data", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_job_event")),
+    )
+    op.create_index(
+        "ix_job_event_lost",
+        "job_event",
+        ["job_id"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'chunk_lost'"),
     )
     op.create_table(
         "replayed",
@@ -217,6 +237,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unindexed")),
     )
     op.create_index(op.f("ix_unindexed_job_id"), "unindexed", ["job_id"], unique=False)
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.BigInteger(), nullable=False),
+        sa.Column("concurrency", sa.BigInteger(), nullable=False),
+        sa.Column("waits", sa.Text(), nullable=True),
+        sa.Column(
+            "in_flight", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column(
+            "started_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_worker")),
+        postgresql_with={"fillfactor": 50},
+    )
     op.create_table(
         "completion",
         sa.Column("job_id", sa.UUID(), nullable=False),
@@ -764,6 +806,14 @@ def upgrade() -> None:
         ),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("events", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("waits", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column(
+            "smoke", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "account", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("publishes", sa.Boolean(), nullable=False),
         sa.Column("published", sa.Text(), nullable=True),
         sa.Column(
@@ -780,7 +830,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind IN ('generate', 'reprocess', 'import')", name=op.f("ck_job_kind")),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'cancelling', 'finished', 'failed', 'cancelled')",
+            "state IN ('queued', 'running', 'paused', 'cancelling', 'finished', 'failed', 'cancelled')",
             name=op.f("ck_job_state"),
         ),
         sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_job_corpus_id")),
@@ -809,7 +859,7 @@ def upgrade() -> None:
         "job",
         ["teacher_id", "priority"],
         unique=False,
-        postgresql_where=sa.text("state IN ('queued', 'running', 'cancelling')"),
+        postgresql_where=sa.text("state IN ('queued', 'running', 'paused', 'cancelling')"),
     )
     op.create_index(op.f("ix_job_namespace_id"), "job", ["namespace", "id"], unique=False)
     op.create_index(op.f("ix_job_seed_version_id"), "job", ["seed_version_id"], unique=False)
