@@ -13,6 +13,7 @@ from app.curation.filter import filters
 from app.curation.parser import parsers
 from app.datasets import router as datasets
 from app.datasets.exporter import exporters
+from app.datasets.receipts import Receipts
 from app.db import Database
 from app.errors import Unavailable
 from app.evaluations import router as evaluations
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(url)
+        app.state.receipts = Receipts(app.state.database)
         app.state.render_pool = RenderPool()
         app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
         try:
@@ -75,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await app.state.clients.close()
             await app.state.render_pool.close()
+            await app.state.receipts.close()
             await app.state.database.close()
 
     app: FastAPI = FastAPIOffline(

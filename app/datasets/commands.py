@@ -17,6 +17,19 @@ commands = typer.Typer(
     name="dataset", help="Publish datasets and pull their versions.", no_args_is_help=True
 )
 
+_PULL = (
+    "version",
+    "who",
+    "address",
+    "client",
+    "via",
+    "first_at",
+    "last_at",
+    "bytes",
+    "files",
+    "complete",
+)
+
 Fields = Annotated[
     list[str] | None, typer.Option(help="A field of the corpus; may be said several times.")
 ]
@@ -136,6 +149,21 @@ def withdraw(
         return
     shell.out.print(f"withdrawn {ref}: {made['withdrawn_because']}", markup=False)
     shell.out.print(f"`limbeck dataset pulls {ref}` shows who has it.", markup=False)
+
+
+@commands.command()
+def pulls(
+    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 50,
+    as_json: shell.Json = False,
+) -> None:
+    """Who pulled a dataset, or one version of it: when, and how many bytes."""
+    ref = _ref(dataset)
+    wanted = {"limit": limit} | ({"version": ref.version} if ref.version else {})
+    with shell.client() as client:
+        url = f"/v1/datasets/{ref.namespace}/{ref.name}/pulls"
+        page = shell.check(client.get(url, params=wanted))
+    shell.show(page, as_json=as_json, columns=_PULL)
 
 
 def _exact(text: str) -> Ref:

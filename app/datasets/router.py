@@ -1,26 +1,23 @@
 """Datasets over HTTP: define them, publish versions, pull their files."""
 
-import asyncio
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from app.auth.dependency import CallerDep
 from app.corpus import store as corpora
-from app.datasets import publish, store
-from app.datasets.files import Files
+from app.datasets import publish, pulls, store
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import DatasetVersion
-from app.datasets.schemas import DatasetView, NewDataset, VersionView, Withdrawal
+from app.datasets.schemas import DatasetView, NewDataset, PullView, VersionView, Withdrawal
+from app.datasets.serving import FilesDep, ReceiptsDep, puller, serve
 from app.datasets.spec import VersionSpec
 from app.datasets.withdraw import refuse_withdrawn, withdraw
 from app.errors import Conflict, NotFound
 from app.names import Name, Ref
-from app.web.download import answer
 from app.web.idempotency import HEADER as IDEMPOTENCY_KEY
 from app.web.paging import Page, PageDep, page_of
-from app.web.route import DatabaseDep, Route, SessionDep
+from app.web.route import DatabaseDep, Route, SessionDep, needs
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=Route)
 
@@ -46,18 +43,6 @@ _FILE: dict[int | str, dict[str, Any]] = {
     410: {"description": "The version was withdrawn; the problem says why"},
     416: {"description": "The range begins behind the end of the file"},
 }
-
-
-async def stored_files(request: Request) -> Files:
-    """The files of this process's data directory, and which of them it has verified."""
-    state = request.app.state
-    if not hasattr(state, "dataset_files"):
-        state.dataset_files = Files(state.settings.data_dir)
-    files: Files = state.dataset_files
-    return files
-
-
-FilesDep = Annotated[Files, Depends(stored_files)]
 
 
 @router.post("", status_code=201, responses={200: {"description": "Defined just so before."}})
@@ -178,6 +163,7 @@ async def get_file(
     session: SessionDep,
     caller: CallerDep,
     files: FilesDep,
+    receipts: ReceiptsDep,
     request: Request,
 ) -> Response:
     """A file of a version. Its ETag is its sha256; `Range`, `If-Range` and `If-None-Match` work as
@@ -192,13 +178,29 @@ async def get_file(
             f"version {found.version} of {namespace}/{name} has no such file",
             hint="Its manifest lists every file.",
         )
-    return answer(
-        request,
-        await asyncio.to_thread(files.verified, entry.sha256, entry.size),
-        name=PurePosixPath(entry.path).name,
-        etag=f'"{entry.sha256}"',
-        pinned=version != "latest",
-    )
+    who = puller(request, caller, "api")
+    return await serve(request, files, receipts, entry, who, pinned=version != "latest")
+
+
+@router.get("/{namespace}/{name}/pulls")
+@needs("publish")
+async def list_pulls(
+    namespace: Name,
+    name: Name,
+    session: SessionDep,
+    caller: CallerDep,
+    receipts: ReceiptsDep,
+    page: PageDep,
+    version: Annotated[int | None, Query(ge=1, lt=10**9, description="Of this one alone.")] = None,
+) -> Page[PullView]:
+    """Who pulled files of this dataset, newest first: one receipt for each caller, address, client
+    and day.
+    """
+    await receipts.write()
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    versions = await store.version_ids(session, dataset.id, version)
+    rows = await pulls.page(session, versions, before=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda row: row.id, PullView.of)
 
 
 async def _version(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:

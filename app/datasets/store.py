@@ -106,6 +106,16 @@ async def version(
     return (await session.scalars(query)).one_or_none()
 
 
+async def version_ids(
+    session: AsyncSession, dataset_id: UUID, number: int | None
+) -> Sequence[UUID]:
+    """Of all versions, or of that one, if there is one."""
+    query = select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)
+    if number is not None:
+        query = query.where(DatasetVersion.version == number)
+    return (await session.scalars(query)).all()
+
+
 async def versions(
     session: AsyncSession, dataset_id: UUID, after: int | None, limit: int
 ) -> Sequence[DatasetVersion]:
