@@ -20,6 +20,7 @@ from app.evaluations import router as evaluations
 from app.jobs import router as jobs
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
+from app.recall import router as recall
 from app.recipes import recipes
 from app.seeds import router as seeds
 from app.semantic import router as semantic
@@ -48,6 +49,7 @@ def routers() -> list[APIRouter]:
         jobs.router,
         jobs.origins,
         datasets.router,
+        recall.router,
     ]
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -30,7 +30,15 @@ class DatasetVersion(Base, kw_only=True):
     """
 
     __tablename__ = "dataset_version"
-    __table_args__ = (UniqueConstraint("dataset_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "version"),
+        # By the jobs that rows are from.
+        Index(
+            "ix_dataset_version_sources",
+            text("(manifest -> 'sources')"),
+            postgresql_using="gin",
+        ),
+    )
 
     id: Mapped[UUID] = new_id()
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_e6907e7d"
+revision = "20261121_tables_0855aeb0"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -523,6 +523,13 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_dataset_version_commit"), "dataset_version", ["commit"], unique=False)
+    op.create_index(
+        "ix_dataset_version_sources",
+        "dataset_version",
+        [sa.literal_column("(manifest -> 'sources')")],
+        unique=False,
+        postgresql_using="gin",
+    )
     op.create_table(
         "evaluation_item",
         sa.Column("version_id", sa.UUID(), nullable=False),

@@ -14,6 +14,11 @@ OPEN = {"/livez", "/readyz"}
 TOLD_TO_FEW = ("/v1/keys", "/v1/datasets/default/faq/pulls", "/v1/recall")
 """What is read here says what others do."""
 
+QUERIES: dict[str, dict[str, Any]] = {
+    "/v1/templates/{namespace}/{name}/diff": {"from": 1, "to": 1},
+    "/v1/recall": {"template": "default/faq"},
+}
+
 World = dict[str, str]
 
 
@@ -67,8 +72,8 @@ async def operations(api: httpx.AsyncClient, world: World) -> list[tuple[str, st
             continue
         for method, operation in item.items():
             asked = _body(described, operation)
-            if path.endswith("/diff"):
-                asked["params"] = {"from": 1, "to": 1}
+            if path in QUERIES:
+                asked["params"] = QUERIES[path]
             # A parameter that is not known here needs a value of another namespace in `world`.
             found.append((method.upper(), path.format_map(world), asked))
     return found
