@@ -49,6 +49,7 @@ def routers() -> list[APIRouter]:
         jobs.router,
         jobs.origins,
         datasets.router,
+        datasets.signed_files,
         recall.router,
     ]
 

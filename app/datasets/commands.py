@@ -166,6 +166,25 @@ def pulls(
     shell.show(page, as_json=as_json, columns=_PULL)
 
 
+@commands.command()
+def urls(
+    version: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    minutes: Annotated[int, typer.Option(help="How long they work.", min=1, max=7 * 24 * 60)] = 15,
+    as_json: shell.Json = False,
+) -> None:
+    """URLs of a version's files that work without a key, for a while: for curl and the like."""
+    ref = _ref(version)
+    with shell.client() as client:
+        url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{ref.version or 'latest'}"
+        made = shell.check(client.post(f"{url}/signed-urls", json={"expires_in": minutes * 60}))
+    if as_json:
+        shell.show(made, as_json=True)
+        return
+    for each in made["files"]:
+        print(each["url"])  # noqa: T201  (a line each, for `xargs`)
+    shell.err.print(f"[dim]They work until {made['expires_at']}.[/]")
+
+
 def _exact(text: str) -> Ref:
     ref = _ref(text)
     if ref.version is None:

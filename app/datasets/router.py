@@ -5,11 +5,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from app.auth.dependency import CallerDep
+from app.auth.signing import Seal
 from app.corpus import store as corpora
-from app.datasets import publish, pulls, store
+from app.datasets import publish, pulls, signed, store
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import DatasetVersion
-from app.datasets.schemas import DatasetView, NewDataset, PullView, VersionView, Withdrawal
+from app.datasets.schemas import (
+    DatasetView,
+    NewDataset,
+    PullView,
+    SignedUrls,
+    UrlsWanted,
+    VersionView,
+    Withdrawal,
+)
 from app.datasets.serving import FilesDep, ReceiptsDep, puller, serve
 from app.datasets.spec import VersionSpec
 from app.datasets.withdraw import refuse_withdrawn, withdraw
@@ -17,9 +26,11 @@ from app.errors import Conflict, NotFound
 from app.names import Name, Ref
 from app.web.idempotency import HEADER as IDEMPOTENCY_KEY
 from app.web.paging import Page, PageDep, page_of
-from app.web.route import DatabaseDep, Route, SessionDep, needs
+from app.web.route import DatabaseDep, Route, SessionDep, needs, not_replayed, open_to_all
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=Route)
+
+signed_files = APIRouter(prefix="/v1/signed", tags=["datasets"], route_class=Route)
 
 Number = Annotated[
     str,
@@ -180,6 +191,55 @@ async def get_file(
         )
     who = puller(request, caller, "api")
     return await serve(request, files, receipts, entry, who, pinned=version != "latest")
+
+
+@router.post("/{namespace}/{name}/versions/{version}/signed-urls")
+@needs("read")
+@not_replayed
+async def sign_urls(
+    namespace: Name,
+    name: Name,
+    version: Number,
+    body: UrlsWanted,
+    session: SessionDep,
+    caller: CallerDep,
+    request: Request,
+) -> SignedUrls:
+    """A URL for each file of a version that works without a header, from anywhere, for a while. It
+    is for that file alone, and dies with the key that asks for it.
+    """
+    found = await _version(session, namespace, name, version)
+    ref = Ref(namespace, name, found.version)
+    await refuse_withdrawn(session, ref, found)
+    base = request.app.state.settings.public_url or str(request.base_url)
+    return await signed.urls(session, caller, base, ref, found, body)
+
+
+@signed_files.head("/{namespace}/{name}/{version}/{path:path}", include_in_schema=False)
+@signed_files.get(
+    "/{namespace}/{name}/{version}/{path:path}",
+    response_class=Response,
+    responses=_FILE | {403: {"description": "Forged, expired, or signed by a key that is none"}},
+)
+@open_to_all  # the URL itself is the permission
+async def get_signed_file(
+    namespace: Name,
+    name: Name,
+    version: ExactNumber,
+    path: Annotated[str, Path(max_length=1024, examples=["README.md"])],
+    key: Annotated[str, Query(max_length=64)],
+    expires: Annotated[int, Query(ge=0, lt=2**53)],
+    signature: Annotated[str, Query(max_length=128)],
+    session: SessionDep,
+    files: FilesDep,
+    receipts: ReceiptsDep,
+    request: Request,
+) -> Response:
+    """A file by the URL that `POST …/signed-urls` gave for it; `Range` works as ever."""
+    ref = Ref(namespace, name, version)
+    entry, caller = await signed.opened(session, ref, path, Seal(key, expires, signature))
+    who = puller(request, caller, "url")
+    return await serve(request, files, receipts, entry, who, pinned=True)
 
 
 @router.get("/{namespace}/{name}/pulls")

@@ -142,3 +142,25 @@ class PullView(BaseModel):
             files=row.files,
             complete=row.complete,
         )
+
+
+class UrlsWanted(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [{"expires_in": 900}]}
+):
+    expires_in: int = Field(default=15 * 60, ge=1, le=7 * 24 * 3600)
+    """Seconds; at most a week."""
+    paths: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=10_000)
+    """Of these files; of all files if it is not said."""
+
+
+class SignedUrl(BaseModel):
+    path: str
+    sha256: str
+    size: int
+    url: str
+
+
+class SignedUrls(BaseModel):
+    version: str = Field(examples=["support/faq@3"])
+    expires_at: datetime
+    files: list[SignedUrl]

@@ -133,6 +133,12 @@ async def file(session: AsyncSession, version_id: UUID, path: str) -> DatasetFil
     return await session.get(DatasetFile, (version_id, path))
 
 
+async def files(session: AsyncSession, version_id: UUID) -> Sequence[DatasetFile]:
+    """All files of a version, by path."""
+    query = select(DatasetFile).where(DatasetFile.version_id == version_id)
+    return (await session.scalars(query.order_by(DatasetFile.path))).all()
+
+
 async def lock(session: AsyncSession, dataset_id: UUID) -> Dataset:
     """Whoever holds this row decides on the next version; the others wait."""
     query = select(Dataset).where(Dataset.id == dataset_id).with_for_update()

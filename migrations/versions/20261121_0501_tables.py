@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_0855aeb0"
+revision = "20261121_tables_dd0e5223"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -123,6 +123,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seed_dataset")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_seed_dataset_namespace_name")),
+    )
+    op.create_table(
+        "signing_secret",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("id = 1", name=op.f("ck_signing_secret_only_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_secret")),
     )
     op.create_table(
         "stored_answer",
