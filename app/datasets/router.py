@@ -107,6 +107,8 @@ async def publish_version(
     """
     async with database.unit_of_work() as first:
         dataset, corpus = await publish.get(first, Ref(namespace, name))
+    # Who only reads the dataset may not reach into its corpus by another selection of it.
+    caller.require_namespace(corpus.namespace)
     if IDEMPOTENCY_KEY in request.headers:
         await store.allow_waiting(session)
     frozen = await publish.prepare(database, files, dataset, body)

@@ -22,9 +22,12 @@ from app.corpus.selection import Selection
 from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
 from app.datasets.models import Dataset, DatasetFile, DatasetVersion
+from app.db import UNLIMITED
 from app.errors import Conflict
 from app.names import Ref
 
+_TOLD: dict[str, Any] = {UNLIMITED: (Corpus,)}
+"""Who may see a dataset is told its corpus, wherever that lies: it says where the rows are from."""
 _PAGE = 500
 """Rows fetched at a time. A record has at most 256 KiB, so 128 MiB in the worst case."""
 
@@ -47,6 +50,7 @@ async def find(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus] | None
             select(Dataset, Corpus)
             .join(Corpus, Corpus.id == Dataset.corpus_id)
             .where(Dataset.namespace == ref.namespace, Dataset.name == ref.name)
+            .execution_options(**_TOLD)
         )
     ).one_or_none()
     return None if row is None else (row[0], row[1])
@@ -83,6 +87,7 @@ async def page(
         .join(Corpus, Corpus.id == Dataset.corpus_id)
         .order_by(Dataset.id)
         .limit(limit)
+        .execution_options(**_TOLD)
     )
     if namespace is not None:
         query = query.where(Dataset.namespace == namespace)

@@ -185,3 +185,19 @@ async def test_a_key_works_as_usual_in_its_own_namespace(
         refused = await ready.post("/v1/jobs", json=wanted | part, headers=other)
         assert refused.status_code == 404, (part, refused.text)
         assert refused.json()["code"] == "namespace.not_found"
+
+
+async def test_a_dataset_is_read_by_whom_its_corpus_is_closed_to(
+    ready: httpx.AsyncClient, world: World
+) -> None:
+    dataset = {"namespace": MINE, "name": "faq", "corpus": "default/faq"}
+    assert (await ready.post("/v1/datasets", json=dataset)).status_code == 201
+    versions = f"/v1/datasets/{MINE}/faq/versions"
+    assert (await ready.post(versions, json={})).status_code == 201
+    mine = shown((await make(ready, "publish", namespaces=[MINE]))["key"])
+    [listed] = (await ready.get("/v1/datasets", headers=mine)).json()["items"]
+    assert listed["corpus"] == "default/faq"
+    assert (await ready.get(f"{versions}/1/files/README.md", headers=mine)).status_code == 200
+    assert (await ready.get("/v1/corpora/default/faq", headers=mine)).status_code == 404
+    assert (await ready.post(versions, json={}, headers=mine)).status_code == 404
+    assert (await ready.post("/v1/datasets", json=dataset, headers=mine)).status_code == 404
