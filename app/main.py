@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.auth import dependency as auth
 from app.auth import router as keys
-from app.auth.dependency import identify
 from app.corpus import router as corpora
 from app.curation.filter import filters
 from app.curation.parser import parsers
@@ -92,8 +92,9 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": problems.ANSWER, 503: problems.ANSWER},
     )
     app.state.settings = settings
-    app.state.identify = identify
+    app.state.identify = auth.identify
     problems.install(app)
+    auth.document(app)
     load_plugins()
     for router in routers():
         app.include_router(router)
