@@ -16,6 +16,7 @@ from app.jobs.commands import commands as jobs
 from app.jobs.imports.commands import commands as imports
 from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
+from app.recall.commands import commands as recall
 from app.seeds.commands import commands as seeds
 from app.semantic.commands import commands as semantic
 from app.settings import Settings
@@ -30,7 +31,18 @@ app = typer.Typer(
 
 corpora.add_typer(imports)
 corpora.add_typer(semantic)
-for commands in (local, keys, teachers, prompts, seeds, evaluations, jobs, corpora, datasets):
+for commands in (
+    local,
+    keys,
+    teachers,
+    prompts,
+    seeds,
+    evaluations,
+    jobs,
+    corpora,
+    datasets,
+    recall,
+):
     app.add_typer(commands)
 
 

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.auth import dependency as auth
 from app.auth import router as keys
-from app.auth.dependency import identify
 from app.corpus import router as corpora
 from app.curation.filter import filters
 from app.curation.parser import parsers
 from app.datasets import router as datasets
 from app.datasets.exporter import exporters
+from app.datasets.receipts import Receipts
 from app.db import Database
 from app.errors import Unavailable
 from app.evaluations import router as evaluations
@@ -25,6 +26,7 @@ from app.jobs.progress.feed import Feed
 from app.jobs.room import Room
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
+from app.recall import router as recall
 from app.recipes import recipes
 from app.seeds import router as seeds
 from app.semantic import router as semantic
@@ -56,6 +58,8 @@ def routers() -> list[APIRouter]:
         control.router,
         progress.router,
         datasets.router,
+        datasets.signed_files,
+        recall.router,
     ]
 
 
@@ -80,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         room = Room(settings.data_dir, settings.min_free_bytes)
         app.state.scraper = Scraper(app.state.database, room)
         app.state.feed = Feed(app.state.database)
+        app.state.receipts = Receipts(app.state.database)
         app.state.render_pool = RenderPool()
         app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
         try:
@@ -88,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
             await app.state.feed.close()
             await app.state.clients.close()
             await app.state.render_pool.close()
+            await app.state.receipts.close()
             await app.state.database.close()
 
     app: FastAPI = FastAPIOffline(
@@ -99,9 +105,10 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": problems.ANSWER, 503: problems.ANSWER},
     )
     app.state.settings = settings
-    app.state.identify = identify
+    app.state.identify = auth.identify
     app.add_middleware(Access)
     problems.install(app)
+    auth.document(app)
     load_plugins()
     for router in routers():
         app.include_router(router)

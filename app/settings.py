@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     """Host names the API answers to without a key: a page of another site cannot reach it by
     pointing its own name here. Separated by commas; `*` allows all."""
 
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+[^?#]*$")
+    """How others reach the API, such as `https://limbeck.example`, for the URLs that it signs; the
+    address that a request came to, if it is not said."""
+
     teacher_url: str | None = None
     """An OpenAI-compatible server for `limbeck up` and `limbeck demo` to use instead of a local
     teacher, such as `http://gpu-box:8000/v1`."""

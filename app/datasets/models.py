@@ -1,10 +1,10 @@
 """Datasets: what is published from a corpus, and its versions, which never change."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -30,7 +30,15 @@ class DatasetVersion(Base, kw_only=True):
     """
 
     __tablename__ = "dataset_version"
-    __table_args__ = (UniqueConstraint("dataset_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "version"),
+        # By the jobs that rows are from.
+        Index(
+            "ix_dataset_version_sources",
+            text("(manifest -> 'sources')"),
+            postgresql_using="gin",
+        ),
+    )
 
     id: Mapped[UUID] = new_id()
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
@@ -60,3 +68,39 @@ class DatasetFile(Base, kw_only=True):
     split: Mapped[str | None]
     """Null for the card and the manifest."""
     rows: Mapped[int | None]
+
+
+class DatasetPull(Base, kw_only=True):
+    """The receipt: who fetched files of a version, from where and by which client, on one day."""
+
+    __tablename__ = "dataset_pull"
+    __table_args__ = (
+        UniqueConstraint("version_id", "caller", "address", "client", "via", "day"),
+        CheckConstraint("via IN ('api', 'hub', 'url')", name="via"),
+    )
+
+    id: Mapped[UUID] = new_id()
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_version.id"))
+    caller: Mapped[str]
+    """The id of the key that was shown, or that signed the URL; `local` for none."""
+    name: Mapped[str]
+    address: Mapped[str]
+    client: Mapped[str]
+    """The beginning of its User-Agent."""
+    via: Mapped[str]
+    day: Mapped[date]
+    """By UTC."""
+    first_at: Mapped[datetime] = now()
+    last_at: Mapped[datetime] = now()
+
+
+class DatasetPullFile(Base, kw_only=True):
+    """How much of one file that was."""
+
+    __tablename__ = "dataset_pull_file"
+
+    pull_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_pull.id"), primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+    bytes: Mapped[int]
+    """That were handed to the connection, over all requests."""

@@ -22,9 +22,12 @@ from app.corpus.selection import Selection
 from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
 from app.datasets.models import Dataset, DatasetFile, DatasetVersion
+from app.db import UNLIMITED
 from app.errors import Conflict
 from app.names import Ref
 
+_TOLD: dict[str, Any] = {UNLIMITED: (Corpus,)}
+"""Who may see a dataset is told its corpus, wherever that lies: it says where the rows are from."""
 _PAGE = 500
 """Rows fetched at a time. A record has at most 256 KiB, so 128 MiB in the worst case."""
 
@@ -47,6 +50,7 @@ async def find(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus] | None
             select(Dataset, Corpus)
             .join(Corpus, Corpus.id == Dataset.corpus_id)
             .where(Dataset.namespace == ref.namespace, Dataset.name == ref.name)
+            .execution_options(**_TOLD)
         )
     ).one_or_none()
     return None if row is None else (row[0], row[1])
@@ -83,6 +87,7 @@ async def page(
         .join(Corpus, Corpus.id == Dataset.corpus_id)
         .order_by(Dataset.id)
         .limit(limit)
+        .execution_options(**_TOLD)
     )
     if namespace is not None:
         query = query.where(Dataset.namespace == namespace)
@@ -106,6 +111,16 @@ async def version(
     return (await session.scalars(query)).one_or_none()
 
 
+async def version_ids(
+    session: AsyncSession, dataset_id: UUID, number: int | None
+) -> Sequence[UUID]:
+    """Of all versions, or of that one, if there is one."""
+    query = select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)
+    if number is not None:
+        query = query.where(DatasetVersion.version == number)
+    return (await session.scalars(query)).all()
+
+
 async def versions(
     session: AsyncSession, dataset_id: UUID, after: int | None, limit: int
 ) -> Sequence[DatasetVersion]:
@@ -121,6 +136,12 @@ async def versions(
 
 async def file(session: AsyncSession, version_id: UUID, path: str) -> DatasetFile | None:
     return await session.get(DatasetFile, (version_id, path))
+
+
+async def files(session: AsyncSession, version_id: UUID) -> Sequence[DatasetFile]:
+    """All files of a version, by path."""
+    query = select(DatasetFile).where(DatasetFile.version_id == version_id)
+    return (await session.scalars(query.order_by(DatasetFile.path))).all()
 
 
 async def lock(session: AsyncSession, dataset_id: UUID) -> Dataset:

@@ -1,7 +1,7 @@
 """Answer a request for a file: all of it, the part asked for, or that nothing has changed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from fastapi import Request, Response
@@ -16,8 +16,18 @@ _BLOCK = 1 << 18
 _YEAR = 365 * 24 * 3600
 
 
-def answer(request: Request, path: Path, *, name: str, etag: str, pinned: bool) -> Response:
-    """`pinned` is an address that always means the same bytes, so they may be kept for ever."""
+def answer(
+    request: Request,
+    path: Path,
+    *,
+    name: str,
+    etag: str,
+    pinned: bool,
+    count: Callable[[int], None] | None = None,
+) -> Response:
+    """`pinned` is an address that always means the same bytes, so they may be kept for ever;
+    `count` is told how many of them have left, as they leave.
+    """
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
@@ -42,7 +52,7 @@ def answer(request: Request, path: Path, *, name: str, etag: str, pinned: bool) 
     if request.method == "HEAD":
         return Response(None, status, headers, kind)
     DOWNLOADS.inc()
-    return StreamingResponse(_bytes(path, sent), status, headers, kind)
+    return StreamingResponse(_bytes(path, sent, count), status, headers, kind)
 
 
 def _beyond(request: Request, size: int) -> Response:
@@ -54,7 +64,9 @@ def _beyond(request: Request, size: int) -> Response:
     return response
 
 
-async def _bytes(path: Path, part: Part) -> AsyncIterator[bytes]:
+async def _bytes(
+    path: Path, part: Part, count: Callable[[int], None] | None
+) -> AsyncIterator[bytes]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
         await asyncio.to_thread(file.seek, part.start)
@@ -66,5 +78,8 @@ async def _bytes(path: Path, part: Part) -> AsyncIterator[bytes]:
             left -= len(block)
             DOWNLOAD_BYTES.inc(len(block))
             yield block
+            # Whoever asks for the next block has got rid of this one.
+            if count is not None:
+                count(len(block))
     finally:
         file.close()

@@ -72,8 +72,9 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         streams = getattr(self.endpoint, "reads_stream", False)
-        replays = not getattr(self.endpoint, "not_replayed", False)
         needed = self.scope_needed
+        # An answer is replayed to its own caller alone, so that one has to be known.
+        replays = needed is not None and not getattr(self.endpoint, "not_replayed", False)
 
         async def run(request: Request) -> Response:
             if "job_id" in request.path_params:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_ea5df6e8"
+revision = "20261121_tables_4f63e53e"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -143,6 +143,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seed_dataset")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_seed_dataset_namespace_name")),
+    )
+    op.create_table(
+        "signing_secret",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("id = 1", name=op.f("ck_signing_secret_only_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_secret")),
     )
     op.create_table(
         "stored_answer",
@@ -565,6 +575,13 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_dataset_version_commit"), "dataset_version", ["commit"], unique=False)
+    op.create_index(
+        "ix_dataset_version_sources",
+        "dataset_version",
+        [sa.literal_column("(manifest -> 'sources')")],
+        unique=False,
+        postgresql_using="gin",
+    )
     op.create_table(
         "evaluation_item",
         sa.Column("version_id", sa.UUID(), nullable=False),
@@ -783,6 +800,37 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_dataset_file_sha256"), "dataset_file", ["sha256"], unique=False)
     op.create_table(
+        "dataset_pull",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("version_id", sa.UUID(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column(
+            "first_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "last_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("via IN ('api', 'hub', 'url')", name=op.f("ck_dataset_pull_via")),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["dataset_version.id"], name=op.f("fk_dataset_pull_version_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_pull")),
+        sa.UniqueConstraint(
+            "version_id",
+            "caller",
+            "address",
+            "client",
+            "via",
+            "day",
+            name=op.f("uq_dataset_pull_version_id_caller_address_client_via_day"),
+        ),
+    )
+    op.create_table(
         "job",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("kind", sa.Text(), server_default="generate", nullable=False),
@@ -923,5 +971,16 @@ def upgrade() -> None:
         ["lease_until"],
         unique=False,
         postgresql_where=sa.text("state = 'running'"),
+    )
+    op.create_table(
+        "dataset_pull_file",
+        sa.Column("pull_id", sa.UUID(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pull_id"], ["dataset_pull.id"], name=op.f("fk_dataset_pull_file_pull_id")
+        ),
+        sa.PrimaryKeyConstraint("pull_id", "path", name=op.f("pk_dataset_pull_file")),
     )
     # ### end Alembic commands ###
