@@ -14,9 +14,10 @@ def test_a_key_that_a_command_made_opens_the_api_for_commands(served: str) -> No
     told = ["create", "trainer", "--scope", "read", "--namespace", "support", "--days", "9"]
     made = CliRunner().invoke(commands, told)
     assert made.exit_code == 0, made.output
-    key = made.stdout.strip()
+    key = made.stdout.split()[-1]  # the API, which runs here too, may have logged before
     shell.use(served, SecretStr(key))
-    assert CliRunner().invoke(datasets, ["list"]).exit_code == 0
+    listed = CliRunner().invoke(datasets, ["list"])
+    assert listed.exit_code == 0, listed.output
     refused = CliRunner().invoke(commands, ["list"])
     assert refused.exit_code == 1
     assert "scope admin" in refused.output
