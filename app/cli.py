@@ -17,6 +17,7 @@ from app.jobs.imports.commands import commands as imports
 from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
 from app.recall.commands import commands as recall
+from app.schedules.commands import commands as schedules
 from app.seeds.commands import commands as seeds
 from app.semantic.commands import commands as semantic
 from app.settings import Settings
@@ -39,6 +40,7 @@ for commands in (
     seeds,
     evaluations,
     jobs,
+    schedules,
     corpora,
     datasets,
     recall,
@@ -130,6 +132,7 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
     from app.jobs.room import Room
     from app.jobs.worker import Worker
     from app.prompts.sandbox import RenderPool
+    from app.schedules.tick import tick
     from app.teachers.clients import Clients
 
     shown = show_metrics(settings.worker_metrics_host, settings.worker_metrics_port)
@@ -144,6 +147,8 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
             concurrency=concurrency,
             lease=timedelta(seconds=settings.lease_seconds),
             grace=settings.grace_seconds,
+            webhook_networks=settings.webhook_networks,
+            duties=[lambda: tick(database, pool)],
         ).run()
     finally:
         await clients.close()

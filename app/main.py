@@ -28,6 +28,7 @@ from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
 from app.recall import router as recall
 from app.recipes import recipes
+from app.schedules import router as schedules
 from app.seeds import router as seeds
 from app.semantic import router as semantic
 from app.settings import Settings
@@ -57,6 +58,7 @@ def routers() -> list[APIRouter]:
         jobs.origins,
         control.router,
         progress.router,
+        schedules.router,
         datasets.router,
         datasets.signed_files,
         recall.router,

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     """Where teachers may be: with some networks named, no connection is made to any other.
     Link-local and metadata addresses are refused always. Separated by commas."""
 
+    webhook_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
+    """Private networks that webhooks may be sent to; every other address must be public. Separated
+    by commas."""
+
     max_body_bytes: int = Field(default=1 * MIB, ge=1024)
     """The largest request body, but for uploads."""
 
@@ -122,7 +126,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important lines that are written."""
 
-    @field_validator("local_networks", "allowed_hosts", "teacher_networks", mode="before")
+    @field_validator(
+        "local_networks", "allowed_hosts", "teacher_networks", "webhook_networks", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

@@ -15,7 +15,9 @@ PACKAGES = (
     "semantic",
     "datasets",
     "seeds",
+    "webhooks",
     "jobs",
+    "schedules",
 )
 
 for package in PACKAGES:

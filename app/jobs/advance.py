@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
 from app.jobs import lease, novelty, store, tickets
+from app.jobs.announce import announce_end
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.plan import items_per_chunk, more_items
@@ -95,6 +96,7 @@ async def _end(session: AsyncSession, job: Job, account: Ledger, strata: _Drynes
     if state == "finished" and job.shadow_id is not None:
         await shadow.take_over(session, job.corpus_id, job.shadow_id)
     await store.finish(session, job.id, state, reason, account)
+    await announce_end(session, job, state, reason, account)
     if state == "finished" and job.publishes:
         await tickets.issue_publications(session)
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from app.curation.accept import AcceptSpec
 from app.curation.novelty import DedupSpec
 from app.names import Ref
+from app.webhooks.schemas import WebhookSpec
 
 _EXAMPLE: dict[str, Any] = {
     "from": {"corpus": "support/faq"},
@@ -59,6 +60,8 @@ class ReprocessSpec(
     template: Ref | None = None
     """Read replies as this template version would have asked for them; each as its own template
     version did, if it is not said."""
+    webhook: WebhookSpec | None = None
+    """Whom to tell when the job has ended, however it did."""
 
 
 class Source(BaseModel, frozen=True, extra="forbid"):

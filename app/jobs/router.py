@@ -33,6 +33,8 @@ from app.web import body as bodies
 from app.web import idempotency
 from app.web.paging import Page, PageDep, page_of
 from app.web.route import DatabaseDep, Route, SessionDep, not_replayed, reads_stream
+from app.webhooks import store as webhooks
+from app.webhooks.schemas import DeliveryView
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
 origins = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=Route)
@@ -224,6 +226,16 @@ async def list_job_failures(
     await store.get(session, job_id)
     rows = await store.failures(session, job_id, after=page.after_number, limit=page.limit + 1)
     return page_of(rows, page, lambda row: row.item * 64 + row.sample, FailureView.of)
+
+
+@router.get("/jobs/{job_id}/deliveries")
+async def list_job_deliveries(
+    job_id: UUID, session: SessionDep, caller: CallerDep, page: PageDep
+) -> Page[DeliveryView]:
+    """Whom its webhook told, and what went wrong."""
+    await store.get(session, job_id)
+    rows = await webhooks.page(session, job_id, before=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda delivery: delivery.id, DeliveryView.of)
 
 
 @router.get("/jobs/{job_id}/replies/{item}/{sample}")

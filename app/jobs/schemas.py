@@ -21,6 +21,7 @@ from app.names import Ref
 from app.recipes import Recipe, Single, recipes
 from app.seeds.spec import SeedSpec
 from app.teachers.sampling import Sampling
+from app.webhooks.schemas import WebhookSpec
 
 MOST_RECORDS = 100_000_000
 
@@ -103,6 +104,8 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
     """Jobs of a higher priority are worked first."""
     publish: PublishSpec | None = None
     """A dataset version to publish from the corpus when the job has finished."""
+    webhook: WebhookSpec | None = None
+    """Whom to tell when the job has ended, however it did."""
 
 
 class LedgerView(BaseModel):

@@ -17,10 +17,16 @@ from app.jobs.schemas import JobSpec
 from app.prompts.sandbox import RenderPool
 
 
-async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
-    """Check, pin and queue. Either all of it happens or nothing."""
+async def check(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Resolved:
+    """Raises what `submit` would, as far as it can be known before; changes nothing."""
     resolved = await resolve(session, spec)
     await _rehearse(session, pool, resolved.spec)
+    return resolved
+
+
+async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
+    """Check, pin and queue. Either all of it happens or nothing."""
+    resolved = await check(session, pool, spec)
     corpus, _ = await corpora.get_or_create(session, spec.corpus, resolved.dedup)
     await shadow.require_open(session, corpus.id)
     if not await corpora.settle(session, corpus.id, resolved.columns, resolved.dedup):

@@ -17,6 +17,7 @@ TASK = "limbeck.chunk"
 STORED_TASK = "limbeck.stored"
 PUBLISH_TASK = "limbeck.publish"
 SEMANTIC_TASK = "limbeck.semantic"
+WEBHOOK_TASK = "limbeck.webhook"
 
 
 async def issue(session: AsyncSession, teacher_id: UUID) -> None:
@@ -101,6 +102,22 @@ _ISSUE_SEMANTICS = text("""
     FROM semantic_report
     WHERE state IN ('queued', 'running')
       AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+""")
+
+
+async def issue_deliveries(session: AsyncSession) -> None:
+    """A ticket for every webhook of which an attempt is due. They go before chunks, which take
+    far longer.
+    """
+    await session.execute(_ISSUE_DELIVERIES, {"queue": QUEUE, "task": WEBHOOK_TASK})
+
+
+_ISSUE_DELIVERIES = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
+    SELECT :queue, :task, 10, 'webhook:' || id, 'webhook:' || id,
+        jsonb_build_object('delivery_id', id)
+    FROM webhook_delivery WHERE state = 'pending' AND retry_at <= clock_timestamp()
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 """)
 

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +35,8 @@ from app.jobs.semantic import take_turn
 from app.jobs.workers import Sign
 from app.metrics import CHUNKS_LOST
 from app.teachers import store as teachers
+from app.teachers.addresses import Network
+from app.webhooks.deliver import deliver
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -69,6 +71,10 @@ class Worker:
     concurrency: int
     lease: timedelta
     grace: float
+    webhook_networks: Sequence[Network] = ()
+    """Where webhooks may go besides public addresses."""
+    duties: Sequence[Callable[[], Awaitable[object]]] = ()
+    """What those above the jobs have every worker do from time to time."""
     holder: str = field(default_factory=lambda: uuid4().hex)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     held: dict[tuple[UUID, int], Held] = field(default_factory=dict)
@@ -87,6 +93,7 @@ class Worker:
             asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
             asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
             asyncio.create_task(_forever(self._index, SWEEP_EVERY)),
+            *(asyncio.create_task(_forever(duty, SWEEP_EVERY)) for duty in self.duties),
         ]
         try:
             await self._deliver()
@@ -135,6 +142,10 @@ class Worker:
         async def semantic(corpus_id: str) -> None:
             tools = self.tools
             await take_turn(tools.database, tools.clients, UUID(corpus_id), self.draining)
+
+        @app.task(name=tickets.WEBHOOK_TASK, queue=tickets.QUEUE)
+        async def webhook(delivery_id: str) -> None:
+            await deliver(self.tools.database, self.webhook_networks, UUID(delivery_id))
 
         async with app.open_async():
             running = asyncio.create_task(
@@ -310,6 +321,7 @@ class Worker:
             await tickets.top_up(session)
             await tickets.issue_publications(session)
             await tickets.issue_semantics(session)
+            await tickets.issue_deliveries(session)
         async with unit_of_work() as session:
             await shadow.clear(session)
 
@@ -318,7 +330,7 @@ async def _goes_on(_: End) -> bool:
     return True
 
 
-async def _forever(duty: Callable[[], Awaitable[None]], every: float) -> None:
+async def _forever(duty: Callable[[], Awaitable[object]], every: float) -> None:
     while True:
         try:
             await duty()

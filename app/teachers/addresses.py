@@ -1,7 +1,7 @@
 """Which addresses we connect to.
 
 A teacher may live on this machine or in a private network: an admin registered it. Link-local and
-metadata addresses are never one, however they are written.
+metadata addresses are never one, however they are written. A webhook's address is public.
 """
 
 import asyncio
@@ -37,6 +37,17 @@ _NEVER = tuple(
     )
 )
 
+_NOT_PUBLIC = tuple(
+    ip_network(block)
+    for block in (
+        # What Python 3.11 takes for global and is not for us.
+        "192.0.0.0/24",  # protocol assignments
+        "192.88.99.0/24",  # 6to4 relays, given up
+        "64:ff9b:1::/48",  # NAT64 of a local network
+        "2001::/32",  # Teredo: the address of whoever is behind it is its own to say
+    )
+)
+
 _LAST = 0
 _AFTER_16 = 80
 _IPV4_INSIDE = (
@@ -62,6 +73,15 @@ def is_allowed(address: Address) -> bool:
     return all(is_allowed(inner) for inner in _embedded(address))
 
 
+def is_public(address: Address) -> bool:
+    """Whether it is one that anybody may be asked to connect to."""
+    if not (is_allowed(address) and address.is_global):
+        return False
+    if any(address in block for block in _NOT_PUBLIC if block.version == address.version):
+        return False
+    return all(is_public(inner) for inner in _embedded(address))
+
+
 def _embedded(address: Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address) or address == _LOOPBACK:
         return []
@@ -74,9 +94,11 @@ def _embedded(address: Address) -> list[IPv4Address]:
     return [IPv4Address(part & 0xFFFF_FFFF) for part in found]
 
 
-async def resolve(host: str, port: int, networks: Sequence[Network] = ()) -> list[str]:
+async def resolve(
+    host: str, port: int, networks: Sequence[Network] = (), *, public: bool = False
+) -> list[str]:
     """The addresses of a name, all of them checked: one that is refused refuses the name. With
-    `networks`, only addresses in one of them are allowed.
+    `networks`, only addresses in one of them are allowed; with `public`, all public ones besides.
 
     Raises `httpx.ConnectError`, or `AddressRefused`.
     """
@@ -87,11 +109,12 @@ async def resolve(host: str, port: int, networks: Sequence[Network] = ()) -> lis
     texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for text in texts:
         address = ip_address(text.partition("%")[0])
-        listed = not networks or any(
+        listed = any(
             address in network for network in networks if network.version == address.version
         )
-        if not (listed and is_allowed(address)):
-            raise AddressRefused(f"{host!r} is at {text}, where no teacher may be")
+        welcome = listed or (is_public(address) if public else not networks)
+        if not (welcome and is_allowed(address)):
+            raise AddressRefused(f"{host!r} is at {text}, where we never connect to")
     return texts
 
 

@@ -38,13 +38,18 @@ class Transport(httpx.AsyncBaseTransport):
     """Raises httpx's own transport errors, `AddressRefused` and `ReplyTooLong`."""
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, networks: Sequence[Network] = ()
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        networks: Sequence[Network] = (),
+        public: bool = False,
     ) -> None:
         """It connects to `networks` only, where some are given; else to all but those that are
-        never a teacher's.
+        never a teacher's. With `public`, to public addresses and `networks`.
         """
         self._tls = tls
         self._networks = tuple(networks)
+        self._public = public
         self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
         self._open: set[Connection] = set()
 
@@ -131,7 +136,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._tls = self._tls or httpx.create_ssl_context()
             secure = {"ssl": self._tls, "server_hostname": host}
         last: Exception | None = None
-        for address in await resolve(host, port, self._networks):
+        for address in await resolve(host, port, self._networks, public=self._public):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     _, connection = await loop.create_connection(

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_4f63e53e"
+revision = "20261121_tables_cb79ed71"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -131,6 +131,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "item", "sample", name=op.f("pk_sample")),
     )
     op.create_table(
+        "schedule",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("namespace", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=False),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("jitter", sa.BigInteger(), nullable=False),
+        sa.Column("misfire", sa.Text(), nullable=False),
+        sa.Column("grace", sa.BigInteger(), nullable=False),
+        sa.Column("overlap", sa.Text(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column(
+            "job", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column(
+            "top_up", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "webhook", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("next_nominal", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("misfire IN ('skip', 'catch_up')", name=op.f("ck_schedule_misfire")),
+        sa.CheckConstraint(
+            "overlap IN ('skip', 'queue', 'allow')", name=op.f("ck_schedule_overlap")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule")),
+        sa.UniqueConstraint("namespace", "name", name=op.f("uq_schedule_namespace_name")),
+    )
+    op.create_index(
+        "ix_schedule_due",
+        "schedule",
+        ["next_at"],
+        unique=False,
+        postgresql_where=sa.text("NOT paused AND next_at IS NOT NULL"),
+    )
+    op.create_table(
         "seed_dataset",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
@@ -247,6 +290,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unindexed")),
     )
     op.create_index(op.f("ix_unindexed_job_id"), "unindexed", ["job_id"], unique=False)
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("owner_id", sa.UUID(), nullable=False),
+        sa.Column("subject_id", sa.UUID(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("occasion", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column(
+            "retry_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'delivered', 'failed')", name=op.f("ck_webhook_delivery_state")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
+        sa.UniqueConstraint(
+            "subject_id",
+            "event",
+            "occasion",
+            name=op.f("uq_webhook_delivery_subject_id_event_occasion"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_webhook_delivery_owner_id_id"),
+        "webhook_delivery",
+        ["owner_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_webhook_delivery_pending",
+        "webhook_delivery",
+        ["retry_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_table(
         "worker",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -442,6 +535,59 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_reject_job_id_reason_id"), "reject", ["job_id", "reason", "id"], unique=False
+    )
+    op.create_table(
+        "schedule_run",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("schedule_id", sa.UUID(), nullable=False),
+        sa.Column("nominal_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("manual", sa.Boolean(), nullable=False),
+        sa.Column("missed_before", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column(
+            "jobs", postgresql.ARRAY(sa.UUID()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("published", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(ended_at IS NULL) = (state IN ('queued', 'running'))",
+            name=op.f("ck_schedule_run_has_ended"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'finished', 'failed', 'cancelled', 'nothing_to_do', 'skipped', 'missed')",
+            name=op.f("ck_schedule_run_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["schedule_id"],
+            ["schedule.id"],
+            name=op.f("fk_schedule_run_schedule_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule_run")),
+        sa.UniqueConstraint(
+            "schedule_id",
+            "nominal_time",
+            "manual",
+            name=op.f("uq_schedule_run_schedule_id_nominal_time_manual"),
+        ),
+    )
+    op.create_index(
+        "ix_schedule_run_open",
+        "schedule_run",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        op.f("ix_schedule_run_schedule_id_id"), "schedule_run", ["schedule_id", "id"], unique=False
     )
     op.create_table(
         "seed_version",

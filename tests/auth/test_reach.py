@@ -50,6 +50,8 @@ async def world(ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher) -> Wo
     dataset = {"name": "faq", "corpus": "faq"}
     assert (await ready.post("/v1/datasets", json=dataset)).is_success
     assert (await ready.post("/v1/datasets/default/faq/versions", json={})).is_success
+    schedule = {"name": "faq", "cron": "@yearly", "job": wanted}
+    assert (await ready.post("/v1/schedules", json=schedule)).is_success
     [record] = (await ready.get("/v1/corpora/default/faq/records")).json()["items"]
     [reject] = (await ready.get("/v1/corpora/default/faq/rejects")).json()["items"]
     return {

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.teachers.addresses import AddressRefused, is_allowed, resolve
+from app.teachers.addresses import AddressRefused, is_allowed, is_public, resolve
 from app.teachers.transport import Transport
 from tests.teachers.conftest import Serve, read_request
 
@@ -151,3 +151,32 @@ async def test_a_dead_address_is_passed_over_for_the_next(
 async def test_a_name_that_does_not_exist_is_unreachable() -> None:
     with pytest.raises(httpx.ConnectError):
         await resolve("no-such-host.invalid", 80)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("127.0.0.1", "10.1.2.3", "192.168.1.9", "172.16.0.1", "100.64.0.1", "192.0.0.8"),
+        *("192.88.99.1", "198.18.0.1", "203.0.113.9", "::1", "fd12::9", "2001:db8::1", METADATA),
+        *("::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::8.8.8.8", "2002:a00:1::1"),
+        "2001:0:808:808::1",
+    ],
+)
+def test_only_public_addresses_are_public(text: str) -> None:
+    assert not is_public(ip_address(text))
+
+
+@pytest.mark.parametrize("text", ["8.8.8.8", "2600::1", "64:ff9b::8.8.8.8"])
+def test_a_public_address_is_public(text: str) -> None:
+    assert is_public(ip_address(text))
+
+
+async def test_a_listed_network_is_welcome_beside_public_ones_but_never_a_metadata_address() -> (
+    None
+):
+    everything = [ip_network("0.0.0.0/0")]
+    assert await resolve("127.0.0.1", 80, everything, public=True) == ["127.0.0.1"]
+    assert await resolve("8.8.8.8", 80, [ip_network("10.0.0.0/8")], public=True) == ["8.8.8.8"]
+    for refused, networks in ((METADATA, everything), ("127.0.0.1", []), ("10.0.0.1", [])):
+        with pytest.raises(AddressRefused):
+            await resolve(refused, 80, networks, public=True)
