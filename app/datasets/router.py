@@ -11,7 +11,7 @@ from app.corpus import store as corpora
 from app.datasets import publish, store
 from app.datasets.files import Files
 from app.datasets.manifest import PublishedManifest
-from app.datasets.models import DatasetVersion
+from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.schemas import DatasetView, NewDataset, VersionView, Withdrawal
 from app.datasets.spec import VersionSpec
 from app.datasets.withdraw import refuse_withdrawn, withdraw
@@ -65,15 +65,15 @@ async def define_dataset(
     body: NewDataset, session: SessionDep, caller: CallerDep, response: Response
 ) -> DatasetView:
     """Name what will be published from a corpus. Defining the same again answers 200."""
-    corpus = await corpora.get(session, body.corpus)
+    ids = [(await corpora.get(session, each)).id for each in body.sources]
     ref = Ref(body.namespace, body.name)
-    new = await store.define(session, ref, corpus.id, body.description)
-    dataset, corpus = await publish.over(session, ref, corpus.id)
+    new = await store.define(session, ref, ids, body.description)
+    dataset, _ = await publish.over(session, ref, ids)
     if not new:
         response.status_code = 200
         if dataset.description != body.description:
             raise Conflict("dataset.exists", f"dataset {ref} exists with another description")
-    return DatasetView.of(dataset, corpus, await store.newest(session, dataset.id))
+    return await _view(session, dataset)
 
 
 @router.get("")
@@ -90,8 +90,8 @@ async def get_dataset(
     namespace: Name, name: Name, session: SessionDep, caller: CallerDep
 ) -> DatasetView:
     """One dataset."""
-    dataset, corpus = await publish.get(session, Ref(namespace, name))
-    return DatasetView.of(dataset, corpus, await store.newest(session, dataset.id))
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    return await _view(session, dataset)
 
 
 @router.post("/{namespace}/{name}/versions", status_code=201)
@@ -199,6 +199,12 @@ async def get_file(
         etag=f'"{entry.sha256}"',
         pinned=version != "latest",
     )
+
+
+async def _view(session: SessionDep, dataset: Dataset) -> DatasetView:
+    latest = await store.newest(session, dataset.id)
+    theirs = await store.corpora(session, dataset)
+    return DatasetView.of(dataset, theirs[0], latest, theirs)
 
 
 async def _version(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:

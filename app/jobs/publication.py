@@ -65,7 +65,7 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
                 if not await covers(session, job.corpus_id, job_id):
                     return  # a later ticket finds it so
         async with database.unit_of_work() as session:
-            dataset, corpus = await publish.define(session, spec.dataset, job.corpus_id)
+            dataset, corpus = await publish.define(session, spec.dataset, [job.corpus_id])
         frozen = await publish.prepare(database, files, dataset, spec)
         async with database.unit_of_work() as session:
             job = await store.lock(session, job_id)
