@@ -251,17 +251,17 @@ def _within(
         case jobs:
             # Without the bound, the records of a late job would be looked for from the beginning.
             query = query.where(
-                table.job_id.in_(jobs), table.id > _id_at(_made_at(jobs[0]) - _SLACK)
+                table.job_id.in_(jobs), table.id > id_at(_made_at(jobs[0]) - _SLACK)
             )
     if selection.created_after is not None:
         query = query.where(
             table.created_at >= selection.created_after,
-            table.id > _id_at(_milliseconds(selection.created_after) - _SLACK),
+            table.id > id_at(_milliseconds(selection.created_after) - _SLACK),
         )
     if selection.created_before is not None:
         query = query.where(
             table.created_at < selection.created_before,
-            table.id < _id_at(_milliseconds(selection.created_before) + _SLACK),
+            table.id < id_at(_milliseconds(selection.created_before) + _SLACK),
         )
     return query
 
@@ -275,6 +275,6 @@ def _made_at(identity: UUID) -> int:
     return identity.int >> 80
 
 
-def _id_at(milliseconds: int) -> UUID:
+def id_at(milliseconds: int) -> UUID:
     """The least id of that time."""
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)

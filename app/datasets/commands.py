@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from app import shell
+from app.datasets.difference import Difference
 from app.datasets.manifest import MANIFEST, PublishedManifest
 from app.datasets.pull import pull
 from app.errors import AppError
@@ -65,6 +66,54 @@ def publish(
     shell.out.print(f"published [bold]{made.dataset}@{made.version}[/]: {made.rows:,} rows")
     for split_name, entry in made.splits.items():
         shell.out.print(f"  {split_name}: {entry.rows:,} rows, {entry.share:.1%}")
+
+
+@commands.command("diff")
+def diff_versions(
+    before: Annotated[str, typer.Argument(help="The earlier version, such as support/faq@1.")],
+    after: Annotated[
+        str | None, typer.Argument(help="The later one; the latest if it is not said.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """What changed from one version of a dataset to another: rows, why, and files."""
+    one = _ref(before)
+    other = _ref(after) if after else Ref(one.namespace, one.name)
+    if (one.namespace, one.name) != (other.namespace, other.name):
+        shell.fail(f"{before} and {after} are versions of two datasets", None, 2)
+    url = f"/v1/datasets/{other.namespace}/{other.name}/versions/{other.version or 'latest'}/diff"
+    asked = {} if one.version is None else {"from": one.version}
+    with shell.client() as client:
+        found = shell.check(client.get(url, params=asked))
+    if as_json:
+        shell.show(found, as_json=True)
+        return
+    _tell(Difference.model_validate(found))
+
+
+def _tell(made: Difference) -> None:
+    shell.out.print(
+        f"[bold]{made.dataset}[/] @{made.before} to @{made.after}: "
+        f"{made.rows.before:,} to {made.rows.after:,} rows"
+    )
+    for sign, each in (("+", made.added), ("-", made.removed)):
+        why = ", ".join(f"{reason} {count:,}" for reason, count in each.by_reason.items())
+        shell.out.print(f"  {sign}{each.rows:,} {why}")
+    for said, count in made.removed.deleted.items():
+        shell.out.print(f"    deleted, {said}: {count:,}", markup=False)
+    for title, counts in (
+        ("split", made.splits),
+        ("corpus", made.corpora),
+        ("stratum", made.strata),
+        ("left out", made.left_out),
+    ):
+        for name, moved in counts.items():
+            shell.out.print(f"  {title} {name}: {moved.before:,} to {moved.after:,}", markup=False)
+    files = made.files
+    shell.out.print(
+        f"  files: {len(files.kept)} kept, {len(files.added)} added ({files.bytes_added:,} bytes), "
+        f"{len(files.removed)} removed"
+    )
 
 
 @commands.command("list")

@@ -123,7 +123,7 @@ async def freeze(
             shards = await asyncio.to_thread(writer.finish)
         finally:
             writer.abandon()
-        rows_of = Counter(_origin(ground, pick) for pick in assigned.picks)
+        rows_of = _rows_of(ground, assigned.picks)
         return Frozen(
             shards=tuple(shards),
             shape=ground.shape,
@@ -228,9 +228,9 @@ async def _write(
     return members
 
 
-def _origin(ground: Ground, pick: Pick) -> Origin:
-    known = ground.origins.get((pick.corpus_id, pick.source_job_id))
-    return known or Origin(pick.source_job_id)
+def _rows_of(ground: Ground, picks: Sequence[Pick]) -> dict[Origin, int]:
+    counted = Counter((pick.corpus_id, pick.source_job_id) for pick in picks)
+    return {ground.origins.get(job) or Origin(job[1]): count for job, count in counted.items()}
 
 
 def _near(ground: Ground, tally: Tally) -> NearEntry:

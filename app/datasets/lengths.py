@@ -24,6 +24,15 @@ class Lengths(BaseModel, frozen=True):
     """Rows by the lower end of their bin. Bins begin at 0, 1 and then twice an octave: a
     percentile read from them is right to within 41 %."""
 
+    def percentile(self, share: float) -> int:
+        """The lower end of the bin in which it falls."""
+        seen = 0
+        for low, rows in sorted(self.bins.items()):
+            seen += rows
+            if seen >= share * self.rows:
+                return low
+        return self.max
+
     def plus(self, other: "Lengths") -> "Lengths":
         bins = {
             low: self.bins.get(low, 0) + other.bins.get(low, 0)

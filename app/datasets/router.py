@@ -4,11 +4,12 @@ import asyncio
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
 from app.auth.dependency import CallerDep
 from app.corpus import store as corpora
-from app.datasets import publish, store
+from app.datasets import diff, publish, store
+from app.datasets.difference import Difference
 from app.datasets.files import Files
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import Dataset, DatasetVersion
@@ -162,6 +163,31 @@ async def get_manifest(
     found = await _version(session, namespace, name, version)
     await refuse_withdrawn(session, Ref(namespace, name), found)
     return PublishedManifest.model_validate(found.manifest)
+
+
+@router.get("/{namespace}/{name}/versions/{version}/diff")
+async def diff_versions(
+    namespace: Name,
+    name: Name,
+    version: Number,
+    session: SessionDep,
+    caller: CallerDep,
+    before: Annotated[
+        int | None,
+        Query(
+            alias="from",
+            ge=1,
+            le=999_999_999,
+            description="An earlier version; by default the one just before.",
+        ),
+    ] = None,
+) -> Difference:
+    """What changed from an earlier version: rows that came and went and why, files that stayed,
+    and how splits, corpora, strata, lengths and the funnel moved.
+    """
+    found = await _version(session, namespace, name, version)
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    return await diff.between(session, dataset, before or found.version - 1, found.version)
 
 
 @router.head("/{namespace}/{name}/versions/{version}/files/{path:path}", include_in_schema=False)
