@@ -3,6 +3,10 @@
 A version's rows are, split by split, in the order in which they first came to the dataset; so a
 shard that lost no row has the same bytes again, and need be neither read nor written. One that lost
 some is written anew with what it has left, and its neighbours stay as they are.
+
+New rows make a shard of their own, so that a hundredth more costs a hundredth. Shards before it
+that are not full and not twice as large are written together with it: there are never more small
+ones than a few, and a row is written a few times at most.
 """
 
 from collections import defaultdict
@@ -36,12 +40,9 @@ def parts(
     sizes: Sizes,
 ) -> tuple[list[Part], list[Pick]]:
     """The finished parts, in their order in each split; and the rows that follow them."""
-    stays = {
-        pick.id: pick
-        for pick in picks
-        if pick.split is not None and before.current[pick.id].made_at == pick.made_at
-    }
-    here = {pick.id: pick for pick in picks}
+    here = {pick.id: pick for pick in picks if pick.split is not None}
+    # What a split will get is known when rows are read; this is about as much.
+    growth = (len(picks) - len(here)) / max(1, len(before.current))
     members: defaultdict[str, list[Member]] = defaultdict(list)
     for member in before.current.values():
         members[member.split].append(member)
@@ -49,9 +50,22 @@ def parts(
     for split, rows in members.items():
         theirs = [file for file in shards if file.split == split]
         if sum(file.rows or 0 for file in theirs) == len(rows):
-            made += _of_split(files, split, rows, theirs, stays, here, sizes)
+            closed = _closed(theirs, growth * len(rows), sizes)
+            made += _of_split(files, split, rows, closed, here)
     finished = {pick.id for part in made for pick in part.picks}
     return made, [pick for pick in picks if pick.id not in finished]
+
+
+def _closed(shards: Sequence[DatasetFile], more: float, sizes: Sizes) -> Sequence[DatasetFile]:
+    """All but the last ones that go together with new rows."""
+    end = len(shards)
+    while more and end:
+        rows = shards[end - 1].rows or 0
+        if rows >= sizes.shard_rows or rows > 2 * more:
+            break
+        more += rows
+        end -= 1
+    return shards[:end]
 
 
 def _of_split(
@@ -59,22 +73,19 @@ def _of_split(
     split: str,
     rows: Sequence[Member],
     shards: Sequence[DatasetFile],
-    stays: Mapping[UUID, Pick],
     here: Mapping[UUID, Pick],
-    sizes: Sizes,
 ) -> list[Part]:
     made: list[Part] = []
     carried: list[Pick] = []
     start = 0
-    for number, file in enumerate(shards):
+    for file in shards:
         count = file.rows or 0
-        slice_ = rows[start : start + count]
+        theirs = rows[start : start + count]
         start += count
-        if number == len(shards) - 1 and count < sizes.shard_rows:
-            break  # it is not full: new rows go on in it
-        left = carried + [here[each.id] for each in slice_ if each.id in here]
-        whole = not carried and all(each.id in stays for each in slice_)
-        shard = _stored(files, file) if whole else None
+        left = carried + [here[each.id] for each in theirs if each.id in here]
+        shard = None
+        if not carried and len(left) == count and _same(theirs, left):
+            shard = _stored(files, file)
         # What is left of a shard that lost most of its rows goes in front of the next one's.
         if shard is None and len(left) * 2 < count:
             carried = left
@@ -82,6 +93,11 @@ def _of_split(
         made.append(Part(split, left, shard))
         carried = []
     return made
+
+
+def _same(members: Sequence[Member], picks: Sequence[Pick]) -> bool:
+    """Whether none was made anew since, by a rebuilding of its corpus."""
+    return all(member.made_at == pick.made_at for member, pick in zip(members, picks, strict=True))
 
 
 def _stored(files: Files, file: DatasetFile) -> Shard | None:
