@@ -6,7 +6,19 @@ from datetime import datetime
 from typing import TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Numeric, Select, case, cast, false, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Select,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -178,12 +190,12 @@ def selected(query: Select[*Ts], where: Scope, selection: Selection) -> Select[*
 
 
 def _flagged(reasons: Sequence[str]) -> ColumnElement[bool]:
-    flag = func.jsonb_array_elements(StoredRecord.flags).column_valued("flag")
-    reason = cast(flag, JSONB).op("->>")("reason")
+    flag = func.jsonb_array_elements(StoredRecord.flags).table_valued("value").alias("flag")
+    reason = cast(flag.c.value, JSONB).op("->>")("reason")
     of_these = [
         or_(reason == each, func.starts_with(reason, f"{each.rstrip('.')}.")) for each in reasons
     ]
-    return select(1).select_from(flag).where(or_(*of_these)).exists()
+    return select(literal(1)).select_from(flag).where(or_(*of_these)).exists()
 
 
 def _reviewed(verdicts: Sequence[str]) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ async def between(session: AsyncSession, dataset: Dataset, before: int, after: i
     """Raises `Invalid` where `before` is not the earlier of the two, `NotFound` for a number that
     is none.
     """
-    if before >= after:
+    if not 1 <= before < after:
         raise Invalid.at("query.from", "should be an earlier version", before)
     old, new = [await _manifest(session, dataset, number) for number in (before, after)]
     names = {
