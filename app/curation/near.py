@@ -149,8 +149,8 @@ def bands(
 ) -> NDArray[np.int64]:
     """20 keys for each signature, salted; equal keys mean six equal numbers at the same place.
 
-    Another `size` than six, 3 to 6 that divide 120, makes other bands of the same numbers: with
-    four, 30 keys find a pair of similarity s with 1 - (1 - s^4)^30, which is 0.98 at 0.6.
+    Another `size` than six, 3 to 6, makes other bands of the same numbers: with five, 24 keys find
+    a pair of similarity s with 1 - (1 - s^5)^24: 0.86 at 0.6, 0.99 at 0.7, 0.9999 at 0.8.
     """
     count = BANDS * ROWS // size
     rows = made.reshape(len(made), count, size).astype(np.uint64)

@@ -50,7 +50,7 @@ async def assign(
         return Assigned(picks, splits.by, ground.before, sorter, {})
     number_of = {pick.id: number for number, pick in enumerate(sieve.passed)}
     numbers = [number_of[pick.id] for pick in picks]
-    twins = await asyncio.to_thread(Twins, signed.loose, LOOSE)
+    twins = await asyncio.to_thread(Twins, signed.loose, signed.sketches, LOOSE)
     texts = Texts(session, replace(ground.near.near, same=()), sieve.passed)
     found = await cluster(twins, texts, sieve.passed, numbers, ground.before, sorter)
     clustered = {sieve.passed[n].id: split for n, split in found.items() if split is not None}

@@ -185,10 +185,11 @@ def _apart(picks: Sequence[Pick], tally: Tally) -> list[Pick]:
 async def _swept(
     session: AsyncSession, ground: Ground, sieve: Sieve, picks: list[Pick]
 ) -> list[Pick]:
-    if sieve.signed is None or not sieve.signed.strict:
+    signed = sieve.signed
+    if signed is None or not signed.strict:
         return picks
     rule = ground.near.near
-    twins = await asyncio.to_thread(Twins, sieve.signed.strict, rule.threshold)
+    twins = await asyncio.to_thread(Twins, signed.strict, signed.sketches, rule.threshold)
     gone = await swept(twins, Texts(session, rule, picks))
     for number, (like, similarity) in gone.items():
         sieve.tally.leave_out_near(picks[number].id, picks[like].id, similarity)
