@@ -25,7 +25,7 @@ from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
 from app.datasets.models import Dataset, DatasetFile, DatasetVersion, FurtherCorpus
 from app.datasets.pick import Pick
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.names import Ref
 
 _LIGHT_PAGE = 10_000
@@ -57,12 +57,19 @@ async def find(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus] | None
 
 
 async def corpora(session: AsyncSession, dataset: Dataset) -> list[Corpus]:
-    """Of a dataset, in the order of its definition, as this transaction sees them."""
+    """Of a dataset, in the order of its definition, as this transaction sees them. Raises
+    `NotFound` where one is out of its sight.
+    """
     further = FurtherCorpus
     query = select(further.corpus_id).where(further.dataset_id == dataset.id)
     ids = [dataset.corpus_id, *await session.scalars(query.order_by(further.position))]
     found = await session.scalars(select(Corpus).where(Corpus.id.in_(ids)))
     by_id = {corpus.id: corpus for corpus in found}
+    if len(by_id) < len(ids):
+        raise NotFound(
+            "corpus.not_found",
+            f"a corpus of {dataset.namespace}/{dataset.name} is in a namespace that is not yours",
+        )
     return [by_id[each] for each in ids]
 
 

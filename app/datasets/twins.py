@@ -90,10 +90,10 @@ class Twins:
         for row in page:
             if likely := self.earlier(row):
                 found.update((row, *likely))
-        sketches = self._sketches[page]
+        sketches = self._sketches[list(page)]
         agree = np.count_nonzero(sketches[:, None] == sketches[None], axis=2) >= self._least
         np.fill_diagonal(agree, val=False)
-        found.update(page[place] for place in np.flatnonzero(agree.any(axis=1)))
+        found.update(row for row, likely in zip(page, agree.any(axis=1), strict=True) if likely)
         return found
 
     def keep(self, row: int) -> None:

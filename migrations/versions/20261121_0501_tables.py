@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_f3249c3d"
+revision = "20261121_tables_f015e252"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
