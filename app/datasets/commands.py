@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -38,23 +39,42 @@ def publish(
     split: Annotated[
         list[str] | None, typer.Option(help="A split and its share, such as train=0.95.")
     ] = None,
+    split_by: Annotated[
+        str | None, typer.Option(help="What stays together in a split: seed, cluster or row.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="A further corpus of a new dataset; may be repeated.")
+    ] = None,
+    document: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="YAML or JSON with the rest: selection, mix, near, decontaminate, semantic.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: shell.Json = False,
 ) -> None:
     """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
     dataset = _ref(name or corpus)
     body: dict[str, Any] = {"layout": {"name": layout}}
+    if document is not None:
+        body |= _read(document)
     if prompt or completion:
         body["layout"] |= {"prompt": prompt or [], "completion": completion or []}
-    if split:
-        body["splits"] = dict(_share(text) for text in split)
+    if split or split_by:
+        by = {"by": split_by} if split_by else {}
+        body["splits"] = dict(_share(text) for text in split or ["train=1"]) | by
     with shell.client() as client:
         url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
         if client.get(url).status_code == 404:  # noqa: PLR2004
             new = {
                 "namespace": dataset.namespace,
                 "name": dataset.name,
-                "corpus": corpus,
                 "description": description,
+                **({"corpora": [corpus, *also]} if also else {"corpus": corpus}),
             }
             shell.check(client.post("/v1/datasets", json=new))
         made = PublishedManifest.model_validate(
@@ -199,6 +219,16 @@ def _ref(text: str) -> Ref:
         return Ref.parse(text)
     except ValueError as error:
         shell.fail(f"{text!r} {error}", None, 2)
+
+
+def _read(document: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(document.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        shell.fail(f"{document} is neither YAML nor JSON: {error}", None, 2)
+    if not isinstance(found, dict):
+        shell.fail(f"{document} should hold an object", None, 2)
+    return found
 
 
 def _share(text: str) -> tuple[str, float]:
