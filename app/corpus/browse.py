@@ -1,17 +1,36 @@
 """Looking through a corpus: its records and its rejects, oldest first, by what they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import Numeric, Select, case, cast, false, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Select,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.models import Replayed, StoredRecord, StoredReject
+from app.corpus.condition import fits
+from app.corpus.models import Corpus, Replayed, Review, StoredRecord, StoredReject
 from app.corpus.search import Search, prepare
-from app.corpus.selection import DeletionSelection, RecordSelection, RejectSelection
+from app.corpus.selection import (
+    DeletionSelection,
+    RecordSelection,
+    RejectSelection,
+    Selection,
+)
 from app.errors import FieldError, Invalid
 
 _SLACK = 24 * 60 * 60 * 1000
@@ -19,7 +38,7 @@ _SLACK = 24 * 60 * 60 * 1000
 as that takes and by as much as a clock was set: never a day. Ids are in order of time, so that a
 window of time is a range of the index, and the exact comparison goes on within it."""
 
-T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +56,43 @@ async def scope(
     session: AsyncSession, corpus_id: UUID, selection: RecordSelection, at: str = "query."
 ) -> Scope:
     """What the selection says of jobs, templates and teachers, as jobs. Raises `Invalid` for a job
-    that is not one of this corpus, and for a search without a word; `at` is where it was said.
+    that is not one of this corpus, for a field that its records do not have, and for a search
+    without a word; `at` is where it was said.
     """
     search = None
     if selection.q is not None:
         search = await prepare(session, corpus_id, selection.q)
         if search is None:
             raise Invalid.at(f"{at}q", "should hold a word to look for", selection.q)
+    [found] = await scopes(session, [corpus_id], selection, at)
+    return replace(found, search=search)
+
+
+async def scopes(
+    session: AsyncSession, corpora: Sequence[UUID], selection: Selection, at: str
+) -> list[Scope]:
+    """The same in each of several corpora; a job need be of one of them only."""
+    if selection.where:
+        await _check_fields(session, corpora, selection, at)
     if not (selection.jobs or selection.templates or selection.teachers):
-        return Scope(corpus_id, None, search)
-    rows = (
-        await session.execute(
-            _JOBS,
-            {
-                "corpus": corpus_id,
-                "jobs": list(selection.jobs) or None,
-                "templates": [str(ref) for ref in selection.templates] or None,
-                "teachers": [str(ref) for ref in selection.teachers] or None,
-            },
-        )
-    ).all()
-    found = {row.id: row.fits for row in rows}
+        return [Scope(corpus) for corpus in corpora]
+    made = []
+    theirs: set[UUID] = set()
+    for corpus in corpora:
+        rows = (
+            await session.execute(
+                _JOBS,
+                {
+                    "corpus": corpus,
+                    "jobs": list(selection.jobs) or None,
+                    "templates": [str(ref) for ref in selection.templates] or None,
+                    "teachers": [str(ref) for ref in selection.teachers] or None,
+                },
+            )
+        ).all()
+        theirs |= {row.id for row in rows}
+        fitting = [row.id for row in rows if row.fits]
+        made.append(Scope(corpus, fitting, None, any(row.replayed for row in rows)))
     foreign = [
         FieldError(
             "query.job" if at == "query." else f"{at}jobs/{number}",
@@ -65,14 +100,25 @@ async def scope(
             str(job),
         )
         for number, job in enumerate(selection.jobs)
-        if job not in found
+        if job not in theirs
     ]
     if foreign:
         raise Invalid(
             "request.invalid", f"{foreign[0].field}: {foreign[0].problem}", errors=foreign
         )
-    fitting = [job for job, fits in found.items() if fits]
-    return Scope(corpus_id, fitting, search, any(row.replayed for row in rows))
+    return made
+
+
+async def _check_fields(
+    session: AsyncSession, corpora: Sequence[UUID], selection: Selection, at: str
+) -> None:
+    found = await session.scalars(select(Corpus.columns).where(Corpus.id.in_(corpora)))
+    known = {name for columns in found for name in columns or ()}
+    for name in selection.where:
+        if name not in known:
+            # Nothing is there to name while no job has given the corpus its columns.
+            said = f"should be a field of a record: {', '.join(sorted(known))}"
+            raise Invalid.at(f"{at}where" if at == "query." else f"{at}where/{name}", said, name)
 
 
 # Jobs lie further downstream; here, a job is a row that says where records come from. A reprocess
@@ -123,14 +169,41 @@ def ids(where: Scope, selection: RecordSelection) -> Select[UUID]:
     return selected(select(StoredRecord.id), where, selection)
 
 
-def selected(query: Select[T], where: Scope, selection: RecordSelection) -> Select[T]:
+def selected(query: Select[*Ts], where: Scope, selection: Selection) -> Select[*Ts]:
     """A query over records, restricted to the selected ones."""
     query = _within(query, StoredRecord, where, selection)
+    for name, condition in selection.where.items():
+        query = query.where(*fits(StoredRecord.fields, name, condition))
+    if selection.flags.only:
+        query = query.where(_flagged(selection.flags.only))
+    if selection.flags.exclude:
+        query = query.where(~_flagged(selection.flags.exclude))
+    if selection.reviews.only:
+        query = query.where(_reviewed(selection.reviews.only))
+    if selection.reviews.exclude:
+        query = query.where(~_reviewed(selection.reviews.exclude))
     if isinstance(selection, DeletionSelection) and selection.ids is not None:
         query = query.where(StoredRecord.id.in_(selection.ids))
     if where.search is not None:
         query = query.where(StoredRecord.id.in_(where.search.matching("record")))
     return query
+
+
+def _flagged(reasons: Sequence[str]) -> ColumnElement[bool]:
+    flag = func.jsonb_array_elements(StoredRecord.flags).table_valued("value").alias("flag")
+    reason = cast(flag.c.value, JSONB).op("->>")("reason")
+    of_these = [
+        or_(reason == each, func.starts_with(reason, f"{each.rstrip('.')}.")) for each in reasons
+    ]
+    return select(literal(1)).select_from(flag).where(or_(*of_these)).exists()
+
+
+def _reviewed(verdicts: Sequence[str]) -> ColumnElement[bool]:
+    return (
+        select(Review.id)
+        .where(Review.record_id == StoredRecord.id, Review.latest, Review.verdict.in_(verdicts))
+        .exists()
+    )
 
 
 async def rejects(
@@ -163,11 +236,11 @@ async def rejects(
 
 
 def _within(
-    query: Select[T],
+    query: Select[*Ts],
     table: type[StoredRecord] | type[StoredReject],
     where: Scope,
-    selection: RecordSelection,
-) -> Select[T]:
+    selection: Selection,
+) -> Select[*Ts]:
     query = query.where(table.corpus_id == where.corpus_id)
     match where.jobs:
         case None:
@@ -190,17 +263,17 @@ def _within(
         case jobs:
             # Without the bound, the records of a late job would be looked for from the beginning.
             query = query.where(
-                table.job_id.in_(jobs), table.id > _id_at(_made_at(jobs[0]) - _SLACK)
+                table.job_id.in_(jobs), table.id > id_at(_made_at(jobs[0]) - _SLACK)
             )
     if selection.created_after is not None:
         query = query.where(
             table.created_at >= selection.created_after,
-            table.id > _id_at(_milliseconds(selection.created_after) - _SLACK),
+            table.id > id_at(_milliseconds(selection.created_after) - _SLACK),
         )
     if selection.created_before is not None:
         query = query.where(
             table.created_at < selection.created_before,
-            table.id < _id_at(_milliseconds(selection.created_before) + _SLACK),
+            table.id < id_at(_milliseconds(selection.created_before) + _SLACK),
         )
     return query
 
@@ -214,6 +287,6 @@ def _made_at(identity: UUID) -> int:
     return identity.int >> 80
 
 
-def _id_at(milliseconds: int) -> UUID:
+def id_at(milliseconds: int) -> UUID:
     """The least id of that time."""
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)

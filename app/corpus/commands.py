@@ -25,6 +25,16 @@ Search = Annotated[
     str | None,
     typer.Option("--search", "-q", help='Words it has; "in quotes", or between, - before one.'),
 ]
+Flag = Annotated[
+    list[str] | None, typer.Option(help="Only with this flag, such as filter.refusal.")
+]
+Reviewed = Annotated[
+    list[str] | None,
+    typer.Option(help="Only those whose latest review is approved, rejected or needs_work."),
+]
+Where = Annotated[
+    str | None, typer.Option(help='Conditions by field, as JSON: {"score": {"min": 4}}.')
+]
 Cursor = Annotated[str | None, typer.Option(help="The `next` of the page before.")]
 
 _CORPUS = ("namespace", "name", "records", "rejects", "deleted", "created_at")
@@ -58,6 +68,9 @@ def records(
     created_after: After = None,
     created_before: Before = None,
     search: Search = None,
+    flag: Flag = None,
+    review: Reviewed = None,
+    where: Where = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: shell.Json = False,
@@ -70,6 +83,9 @@ def records(
         created_after=created_after,
         created_before=created_before,
         q=search,
+        flag=flag,
+        review=review,
+        where=where,
         limit=limit,
         cursor=cursor,
     )
@@ -152,6 +168,30 @@ def neighbours(
     with shell.client() as api:
         found = _page(api.post(f"{at(name)}/neighbours", json=body))
     shell.show(found, as_json=as_json, columns=("similarity", "record.id", "record.fields"))
+
+
+@commands.command("review")
+def review_record(
+    name: NameArgument,
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a record.")],
+    verdict: Annotated[
+        str | None,
+        typer.Argument(help="approved, rejected or needs_work; without it, what was said so far."),
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who says so; you, if not said.")] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Say what a record is worth, or see what reviewers said; the latest verdict counts."""
+    url = f"{at(name)}/records/{identity}/review"
+    columns = ("created_at", "verdict", "reviewer", "note")
+    with shell.client() as api:
+        if verdict is None:
+            found = _page(api.get(url))
+        else:
+            body = _given(verdict=verdict, note=note, reviewer=reviewer)
+            found = shell.check(api.put(url, json=body))
+    shell.show(found, as_json=as_json, columns=columns)
 
 
 @commands.command()

@@ -1,11 +1,12 @@
 """A corpus: everything ever made for it, kept or not, and why."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     ForeignKey,
     Identity,
     Index,
@@ -15,9 +16,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, new_id, now
+
+ReviewVerdict = Literal["approved", "rejected", "needs_work"]
 
 
 class Corpus(Base, kw_only=True):
@@ -90,6 +93,14 @@ class StoredRecord(Base, kw_only=True):
     )
     """What the filters noted of it: reason, value, threshold, detail, revision."""
     created_at: Mapped[datetime] = now()
+    review: Mapped["Review | None"] = relationship(
+        primaryjoin="and_(StoredRecord.id == foreign(Review.record_id), Review.latest)",
+        viewonly=True,
+        uselist=False,
+        lazy="selectin",
+        init=False,
+    )
+    """The latest one."""
 
 
 class Signature(Base, kw_only=True):
@@ -208,6 +219,27 @@ class Unindexed(Base, kw_only=True):
     job_id: Mapped[UUID] = mapped_column(index=True)
     items: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     samples: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+
+
+class Review(Base, kw_only=True):
+    """What somebody thought of a record. The latest one counts, the earlier ones are kept."""
+
+    __tablename__ = "review"
+    __table_args__ = (
+        Index(None, "record_id", unique=True, postgresql_where=text("latest")),
+        Index("ix_review_history", "record_id", "id"),
+        CheckConstraint("verdict IN ('approved', 'rejected', 'needs_work')", name="verdict"),
+    )
+
+    id: Mapped[UUID] = new_id()
+    record_id: Mapped[UUID] = mapped_column(
+        ForeignKey("record.id", ondelete="CASCADE", onupdate="CASCADE")
+    )
+    verdict: Mapped[str]
+    note: Mapped[str | None]
+    reviewer: Mapped[str]
+    latest: Mapped[bool] = mapped_column(default=True, server_default="true")
+    created_at: Mapped[datetime] = now()
 
 
 class Deletion(Base, kw_only=True):

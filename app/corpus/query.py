@@ -3,9 +3,11 @@
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+import orjson
 from fastapi import Depends, Query
 from pydantic import AwareDatetime, ValidationError
 
+from app.corpus.models import ReviewVerdict
 from app.corpus.selection import LONGEST_SEARCH, RecordSelection, RejectSelection
 from app.errors import FieldError, Invalid
 from app.web.problems import field_errors
@@ -52,6 +54,26 @@ Search = Annotated[
         examples=['refund "credit card"'],
     ),
 ]
+Flag = Annotated[
+    list[str],
+    Query(
+        max_length=_MOST,
+        description="Only with one of these flags: a reason, or the beginning of several.",
+        examples=["filter.refusal"],
+    ),
+]
+Reviewed = Annotated[
+    list[ReviewVerdict],
+    Query(max_length=3, description="Only those whose latest review says one of these."),
+]
+Where = Annotated[
+    str | None,
+    Query(
+        max_length=10_000,
+        description="Only those whose fields fit: conditions by field, as JSON.",
+        examples=['{"score": {"min": 4}}'],
+    ),
+]
 Reason = Annotated[
     str | None,
     Query(
@@ -84,6 +106,9 @@ def _records(
     created_after: After = None,
     created_before: Before = None,
     q: Search = None,
+    flag: Flag = [],  # noqa: B006
+    review: Reviewed = [],  # noqa: B006
+    where: Where = None,
 ) -> RecordSelection:
     return _read(
         RecordSelection,
@@ -93,6 +118,9 @@ def _records(
         created_after=created_after,
         created_before=created_before,
         q=q,
+        flags={"only": flag},
+        reviews={"only": review},
+        where={} if where is None else _conditions(where),
     )
 
 
@@ -122,9 +150,14 @@ def _rejects(
 
 
 def _own_records(
-    created_after: After = None, created_before: Before = None, q: Search = None
+    created_after: After = None,
+    created_before: Before = None,
+    q: Search = None,
+    flag: Flag = [],  # noqa: B006
+    review: Reviewed = [],  # noqa: B006
+    where: Where = None,
 ) -> RecordSelection:
-    return _read(RecordSelection, created_after=created_after, created_before=created_before, q=q)
+    return _records([], [], [], created_after, created_before, q, flag, review, where)
 
 
 def _own_rejects(
@@ -156,10 +189,19 @@ def _read(kind: type[Selected], **values: Any) -> Selected:
         ) from wrong
 
 
+def _conditions(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Invalid.at("query.where", "should be JSON: conditions by field", text) from None
+
+
 def _named(error: FieldError) -> FieldError:
     """`query.templates.0` is the first `query.template`."""
     where, _, rest = error.field.partition(".")
     name = rest.partition(".")[0]
+    if name in {"flags", "reviews", "where"}:
+        return FieldError(f"{where}.{name.removesuffix('s')}", error.problem, error.value)
     singular = name.removesuffix("s") if name in {"jobs", "templates", "teachers"} else rest
     return FieldError(f"{where}.{singular}" if singular else where, error.problem, error.value)
 

@@ -1,11 +1,12 @@
 """Corpora over HTTP: what they hold, and what they refused and why."""
 
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Response
 
 from app.auth.dependency import CallerDep
-from app.corpus import browse, neighbours, retire, store
+from app.corpus import browse, neighbours, retire, reviews, store
 from app.corpus.models import Corpus
 from app.corpus.query import RecordsQuery, RejectsQuery
 from app.corpus.retire import Decision
@@ -17,8 +18,10 @@ from app.corpus.schemas import (
     NeighbourView,
     NewCorpus,
     NewDeletion,
+    NewReview,
     RecordView,
     RejectView,
+    ReviewView,
 )
 from app.curation.novelty import DedupSpec
 from app.errors import Conflict
@@ -86,6 +89,40 @@ async def list_records(
         session, where, selection, after=page.after_id, limit=page.limit + 1
     )
     return page_of(rows, page, lambda record: record.id, RecordView.of)
+
+
+@router.put("/{namespace}/{name}/records/{record_id}/review")
+async def review_record(
+    namespace: Name,
+    name: Name,
+    record_id: UUID,
+    body: NewReview,
+    session: SessionDep,
+    caller: CallerDep,
+) -> ReviewView:
+    """Say what a record is worth. The latest verdict counts in selections; earlier ones are kept.
+    Saying the same again changes nothing.
+    """
+    corpus = await _named(session, namespace, name)
+    reviewer = body.reviewer or caller.name
+    made = await reviews.review(session, corpus.id, record_id, body.verdict, body.note, reviewer)
+    return ReviewView.of(made)
+
+
+@router.get("/{namespace}/{name}/records/{record_id}/review")
+async def list_reviews(
+    namespace: Name,
+    name: Name,
+    record_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+) -> Page[ReviewView]:
+    """What reviewers said of a record, the latest last."""
+    corpus = await _named(session, namespace, name)
+    await store.record(session, corpus.id, record_id)
+    rows = await reviews.page(session, record_id, after=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda made: made.id, ReviewView.of)
 
 
 @router.get("/{namespace}/{name}/rejects")

@@ -7,7 +7,15 @@ from uuid import UUID
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.corpus.models import Corpus, Deletion, StoredCompletion, StoredRecord, StoredReject
+from app.corpus.models import (
+    Corpus,
+    Deletion,
+    Review,
+    ReviewVerdict,
+    StoredCompletion,
+    StoredRecord,
+    StoredReject,
+)
 from app.corpus.selection import DeletionSelection
 from app.curation.novelty import DedupSpec
 from app.curation.text import MAX_BYTES, for_display, problem
@@ -70,11 +78,38 @@ class FlagView(BaseModel):
         return cls.model_validate(flag.as_json())
 
 
+class NewReview(
+    BaseModel,
+    frozen=True,
+    extra="forbid",
+    json_schema_extra={
+        "examples": [{"verdict": "approved", "note": "Checked by hand.", "reviewer": "ada"}]
+    },
+):
+    verdict: ReviewVerdict
+    note: str | None = Field(default=None, min_length=1, max_length=10_000)
+    reviewer: str | None = Field(default=None, min_length=1, max_length=200, examples=["ada"])
+    """Who decided; by default the caller."""
+
+
+class ReviewView(BaseModel):
+    verdict: ReviewVerdict
+    note: str | None
+    reviewer: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, review: Review) -> "ReviewView":
+        return cls.model_validate(review, from_attributes=True)
+
+
 class RecordView(BaseModel):
     id: UUID
     fields: dict[str, Any]
     flags: list[FlagView]
     """What the filters noted; empty for most."""
+    review: ReviewView | None
+    """The latest one; null where nobody has reviewed it."""
     job_id: UUID
     item: int
     sample: int
@@ -86,6 +121,7 @@ class RecordView(BaseModel):
             id=record.id,
             fields=record.fields,
             flags=[FlagView.model_validate(flag) for flag in record.flags],
+            review=None if record.review is None else ReviewView.of(record.review),
             job_id=record.job_id,
             item=record.item,
             sample=record.sample,

@@ -1,16 +1,50 @@
-"""Which records of a corpus are meant: by job, by template, by time, by what they say."""
+"""Which records of a corpus are meant: by job, by template, by time, by what they say, by what
+filters and reviewers said of them.
+"""
 
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.corpus.condition import Condition, FieldName
+from app.corpus.models import ReviewVerdict
 from app.names import Ref
 
 Moment = Annotated[AwareDatetime, Field(examples=["2026-11-21T00:00:00Z"])]
+FlagReason = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[a-z_.0-9]+$")
+]
 
 LONGEST_SEARCH = 500
+
+
+class FlagSelection(
+    BaseModel,
+    frozen=True,
+    extra="forbid",
+    json_schema_extra={"examples": [{"exclude": ["filter.refusal"]}]},
+):
+    """By what filters noted of records that they kept: a reason such as `filter.refusal.long`, or
+    the beginning of several, such as `filter.refusal` or `filter`.
+    """
+
+    only: tuple[FlagReason, ...] = Field(default=(), max_length=100, examples=[[]])
+    """Only records with one of these flags."""
+    exclude: tuple[FlagReason, ...] = Field(default=(), max_length=100, examples=[["filter"]])
+    """No record with one of these flags."""
+
+
+class ReviewSelection(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [{"only": ["approved"]}]}
+):
+    """By the latest verdict of a reviewer. A record that nobody has reviewed has none."""
+
+    only: tuple[ReviewVerdict, ...] = Field(default=(), max_length=3, examples=[["approved"]])
+    """Only records with one of these verdicts."""
+    exclude: tuple[ReviewVerdict, ...] = Field(default=(), max_length=3, examples=[[]])
+    """No record with one of these verdicts; those that have none stay."""
 
 
 class Selection(BaseModel, frozen=True, extra="forbid"):
@@ -26,6 +60,14 @@ class Selection(BaseModel, frozen=True, extra="forbid"):
     """Only records stored at this moment or later."""
     created_before: Moment | None = None
     """Only records stored before this moment."""
+    teachers: tuple[Ref, ...] = Field(default=(), max_length=100, examples=[["local"]])
+    """Only records of jobs that asked one of these teachers."""
+    flags: FlagSelection = FlagSelection()
+    reviews: ReviewSelection = ReviewSelection()
+    where: dict[FieldName, Condition] = Field(
+        default={}, max_length=32, examples=[{"score": {"min": 4}}]
+    )
+    """Only records whose fields fit all of these conditions, by field."""
 
     @model_validator(mode="after")
     def _some_time_is_left(self) -> Self:
@@ -33,31 +75,6 @@ class Selection(BaseModel, frozen=True, extra="forbid"):
         if after is not None and before is not None and after >= before:
             raise ValueError("created_after should be earlier than created_before")
         return self
-
-    def covers_template(self, template: Ref | None) -> bool:
-        """Whether records of this template, version included, may be meant."""
-        if not self.templates:
-            return True
-        if template is None:
-            return False
-        return any(
-            (wanted.namespace, wanted.name) == (template.namespace, template.name)
-            and wanted.version in {None, template.version}
-            for wanted in self.templates
-        )
-
-
-class RecordSelection(Selection, frozen=True, extra="forbid"):
-    """A selection that also looks at who made a record and at what it says."""
-
-    teachers: tuple[Ref, ...] = Field(default=(), max_length=100, examples=[["local"]])
-    """Only records of jobs that asked one of these teachers."""
-    q: str | None = Field(
-        default=None, min_length=1, max_length=LONGEST_SEARCH, examples=['refund "credit card"']
-    )
-    """Only records that have these words in their texts: all of them, in any order and whatever
-    their case; `"in quotes"` next to each other, `or` between alternatives, `-` before a word that
-    must not be there. Words are taken as they are written: no stemming in any language."""
 
     @model_validator(mode="after")
     def _teachers_have_no_versions(self) -> Self:
@@ -67,6 +84,17 @@ class RecordSelection(Selection, frozen=True, extra="forbid"):
                     "teacher", "a teacher has no versions; seen: {name}", {"name": str(teacher)}
                 )
         return self
+
+
+class RecordSelection(Selection, frozen=True, extra="forbid"):
+    """A selection that also searches what a record says."""
+
+    q: str | None = Field(
+        default=None, min_length=1, max_length=LONGEST_SEARCH, examples=['refund "credit card"']
+    )
+    """Only records that have these words in their texts: all of them, in any order and whatever
+    their case; `"in quotes"` next to each other, `or` between alternatives, `-` before a word that
+    must not be there. Words are taken as they are written: no stemming in any language."""
 
 
 class RejectSelection(RecordSelection, frozen=True, extra="forbid"):

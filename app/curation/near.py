@@ -46,7 +46,8 @@ def _constants(count: int) -> list[int]:
     return made
 
 
-_numbers = _constants(2 * BANDS * ROWS + BANDS)
+_MOST_BANDS = 40
+_numbers = _constants(2 * BANDS * ROWS + _MOST_BANDS)
 # Multiply-shift (Dietzfelbinger, 1996): the upper half of a·x + b, a odd.
 _FACTORS = [np.uint64(n | 1) for n in _numbers[: BANDS * ROWS]]
 _TERMS = [np.uint64(n) for n in _numbers[BANDS * ROWS : 2 * BANDS * ROWS]]
@@ -143,11 +144,18 @@ def signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
     return made.T
 
 
-def bands(made: NDArray[np.uint32], salts: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """20 keys for each signature, salted; equal keys mean six equal numbers at the same place."""
-    rows = made.reshape(len(made), BANDS, ROWS).astype(np.uint64)
-    keys = (salts[:, None] ^ _BAND_SALTS) + np.uint64(VERSION)
-    for row in range(ROWS):
+def bands(
+    made: NDArray[np.uint32], salts: NDArray[np.uint64], size: int = ROWS
+) -> NDArray[np.int64]:
+    """20 keys for each signature, salted; equal keys mean six equal numbers at the same place.
+
+    Another `size` than six, 3 to 6, makes other bands of the same numbers: with five, 24 keys find
+    a pair of similarity s with 1 - (1 - s^5)^24: 0.86 at 0.6, 0.99 at 0.7, 0.9999 at 0.8.
+    """
+    count = BANDS * ROWS // size
+    rows = made.reshape(len(made), count, size).astype(np.uint64)
+    keys = (salts[:, None] ^ _BAND_SALTS[:count]) + np.uint64(VERSION)
+    for row in range(size):
         keys = (keys ^ rows[:, :, row]) * _MIX
         keys ^= keys >> _SHIFT
     return keys.view(np.int64)

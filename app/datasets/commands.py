@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from app import shell
+from app.datasets.difference import Difference
 from app.datasets.manifest import MANIFEST, PublishedManifest
 from app.datasets.pull import pull
 from app.errors import AppError
@@ -50,23 +52,42 @@ def publish(
     split: Annotated[
         list[str] | None, typer.Option(help="A split and its share, such as train=0.95.")
     ] = None,
+    split_by: Annotated[
+        str | None, typer.Option(help="What stays together in a split: seed, cluster or row.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="A further corpus of a new dataset; may be repeated.")
+    ] = None,
+    document: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="YAML or JSON with the rest: selection, mix, near, decontaminate, semantic.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: shell.Json = False,
 ) -> None:
     """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
     dataset = _ref(name or corpus)
     body: dict[str, Any] = {"layout": {"name": layout}}
+    if document is not None:
+        body |= _read(document)
     if prompt or completion:
         body["layout"] |= {"prompt": prompt or [], "completion": completion or []}
-    if split:
-        body["splits"] = dict(_share(text) for text in split)
+    if split or split_by:
+        by = {"by": split_by} if split_by else {}
+        body["splits"] = dict(_share(text) for text in split or ["train=1"]) | by
     with shell.client() as client:
         url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
         if client.get(url).status_code == 404:  # noqa: PLR2004
             new = {
                 "namespace": dataset.namespace,
                 "name": dataset.name,
-                "corpus": corpus,
                 "description": description,
+                **({"corpora": [corpus, *also]} if also else {"corpus": corpus}),
             }
             shell.check(client.post("/v1/datasets", json=new))
         made = PublishedManifest.model_validate(
@@ -78,6 +99,54 @@ def publish(
     shell.out.print(f"published [bold]{made.dataset}@{made.version}[/]: {made.rows:,} rows")
     for split_name, entry in made.splits.items():
         shell.out.print(f"  {split_name}: {entry.rows:,} rows, {entry.share:.1%}")
+
+
+@commands.command("diff")
+def diff_versions(
+    before: Annotated[str, typer.Argument(help="The earlier version, such as support/faq@1.")],
+    after: Annotated[
+        str | None, typer.Argument(help="The later one; the latest if it is not said.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """What changed from one version of a dataset to another: rows, why, and files."""
+    one = _ref(before)
+    other = _ref(after) if after else Ref(one.namespace, one.name)
+    if (one.namespace, one.name) != (other.namespace, other.name):
+        shell.fail(f"{before} and {after} are versions of two datasets", None, 2)
+    url = f"/v1/datasets/{other.namespace}/{other.name}/versions/{other.version or 'latest'}/diff"
+    asked = {} if one.version is None else {"from": one.version}
+    with shell.client() as client:
+        found = shell.check(client.get(url, params=asked))
+    if as_json:
+        shell.show(found, as_json=True)
+        return
+    _tell(Difference.model_validate(found))
+
+
+def _tell(made: Difference) -> None:
+    shell.out.print(
+        f"[bold]{made.dataset}[/] @{made.before} to @{made.after}: "
+        f"{made.rows.before:,} to {made.rows.after:,} rows"
+    )
+    for sign, each in (("+", made.added), ("-", made.removed)):
+        why = ", ".join(f"{reason} {count:,}" for reason, count in each.by_reason.items())
+        shell.out.print(f"  {sign}{each.rows:,} {why}")
+    for said, count in made.removed.deleted.items():
+        shell.out.print(f"    deleted, {said}: {count:,}", markup=False)
+    for title, counts in (
+        ("split", made.splits),
+        ("corpus", made.corpora),
+        ("stratum", made.strata),
+        ("left out", made.left_out),
+    ):
+        for name, moved in counts.items():
+            shell.out.print(f"  {title} {name}: {moved.before:,} to {moved.after:,}", markup=False)
+    files = made.files
+    shell.out.print(
+        f"  files: {len(files.kept)} kept, {len(files.added)} added ({files.bytes_added:,} bytes), "
+        f"{len(files.removed)} removed"
+    )
 
 
 @commands.command("list")
@@ -197,6 +266,16 @@ def _ref(text: str) -> Ref:
         return Ref.parse(text)
     except ValueError as error:
         shell.fail(f"{text!r} {error}", None, 2)
+
+
+def _read(document: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(document.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        shell.fail(f"{document} is neither YAML nor JSON: {error}", None, 2)
+    if not isinstance(found, dict):
+        shell.fail(f"{document} should hold an object", None, 2)
+    return found
 
 
 def _share(text: str) -> tuple[str, float]:

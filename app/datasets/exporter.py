@@ -24,6 +24,8 @@ class Origin:
     seeds: str | None = None
     seed_columns: tuple[str, ...] = ()
     """What of a record comes from its seed row, and not from a matrix or the teacher."""
+    corpus: str | None = None
+    """Where its records are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,31 +12,62 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.selection import Selection
 from app.datasets import store
-from app.datasets.exporter import Origin, Row
-from app.datasets.features import Features, features_of
+from app.datasets.assign import Assigned, assign
+from app.datasets.exporter import Origin
+from app.datasets.features import Features
 from app.datasets.files import Files
 from app.datasets.gate import Gate
-from app.datasets.manifest import DecontaminationEntry, SemanticEntry
+from app.datasets.ground import Ground, picked, survey
+from app.datasets.manifest import (
+    CorpusEntry,
+    DecontaminationEntry,
+    MixEntry,
+    NearEntry,
+    SemanticEntry,
+    StratumEntry,
+)
+from app.datasets.membership import History, Member
+from app.datasets.mix import mixed
+from app.datasets.models import Dataset
+from app.datasets.pick import Pick
+from app.datasets.reuse import parts
+from app.datasets.screens import screened
 from app.datasets.shards import Shard, ShardWriter, Sizes
+from app.datasets.sieve import Sieve, Tally
 from app.datasets.spec import VersionSpec
 from app.datasets.splits import Splits
+from app.datasets.sweep import Signed, Texts, swept
+from app.datasets.twins import Twins
 from app.db import Database
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict
 from app.evaluations import load as evaluations
 from app.names import Ref
-from app.semantic.screen import Screen, screen
+
+_MOST_STRATA = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
     shards: tuple[Shard, ...]
+    shape: str
+    """By what they follow from their rows."""
     features: Features
     splits: Splits
     rows_of: tuple[tuple[Origin, int], ...]
     """The jobs behind the rows, oldest first, and how many each made."""
+    corpora: tuple[CorpusEntry, ...]
     funnel: Mapping[str, Any]
     decontamination: DecontaminationEntry
     semantic: SemanticEntry | None
+    near: NearEntry | None
+    mix: tuple[MixEntry, ...]
+    left_out: Mapping[str, int]
+    """Selected and not published, by reason."""
+    before: History
+    """What the dataset's earlier versions had."""
+    members: Sequence[Member]
+    reasons: Mapping[UUID, str]
+    """Why rows of the version before were left out, where a check said so."""
     taken_at: datetime
 
     @property
@@ -47,7 +78,7 @@ class Frozen:
 async def freeze(
     database: Database,
     files: Files,
-    corpus_id: UUID,
+    dataset: Dataset,
     spec: VersionSpec,
     splits: Splits,
     sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
@@ -56,91 +87,195 @@ async def freeze(
 ) -> Frozen:
     """Membership is what one snapshot sees; what commits meanwhile is left to a later version.
 
-    Oldest first, so that the full shards of an earlier version come out the same again. Rows
-    that copy an item of the evaluation sets `against` are left out. Refuses an empty selection, a
-    layout that the corpus cannot fill, and a record that does not fit.
+    Rows come in the order in which they first came to the dataset, so that the full shards of the
+    version before are those of this one. Rows that copy an item of the evaluation sets `against`
+    are left out. Refuses an empty selection, corpora and layouts that do not go together, and a
+    record that does not fit.
     """
     async with database.unit_of_work() as session:
         await store.take_snapshot(session)
-        columns = await _columns(session, corpus_id)
-        spec.layout.check(columns)
-        known = await store.origins(session, corpus_id)
-        jobs = _chosen(spec.selection, known)
-        writer = ShardWriter(files, spec.layout, columns, splits, sizes)
+        ground = await survey(session, dataset, spec, sizes)
+        picks = await picked(session, ground, spec)
+        if not picks:
+            raise _nothing(spec.selection)
+        tally = Tally(ground.before.current)
         gate = Gate(against, await evaluations.load(session, against))
-        apart = await screen(session, corpus_id, spec.semantic) if spec.semantic else None
-        made_by: Counter[Origin] = Counter()
-        decided: set[UUID] = set()
+        selected = Counter(pick.corpus_id for pick in picks)
+        sieve = _sieve(ground, spec, splits, gate, tally)
+        picks = await _passed(session, ground, sieve, picks)
+        near = None
+        if ground.near.sweeps:
+            picks = await _swept(session, ground, sieve, picks)
+            near = _near(ground, tally)
+        picks, semantic = await screened(session, ground, spec.semantic, picks, tally)
+        before_mix = picks
+        picks, strata = mixed(spec.mix, picks)
+        taken = {pick.id for pick in picks}
+        for pick in before_mix:
+            if pick.id not in taken:
+                tally.leave_out(pick.id, "mix")
+        assigned = await assign(session, ground, splits, sieve, picks, tally)
+        if not assigned.picks:
+            raise _all_left_out()
+        writer = ShardWriter(files, spec.layout, ground.columns, sizes)
         try:
-            async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
-                kept = await asyncio.to_thread(_write, page, gate, apart, writer)
-                made_by.update(row.origin for row in kept)
-                decided.update(row.decided_by or row.origin.job_id for row in kept)
-            if not made_by:
-                left_out = gate.entry.rows_left_out or (apart and apart.left_out)
-                raise _all_left_out() if left_out else _nothing(spec.selection)
+            members = await _write(session, files, ground, assigned, writer, sizes)
             shards = await asyncio.to_thread(writer.finish)
         finally:
             writer.abandon()
+        rows_of = _rows_of(ground, assigned.picks)
         return Frozen(
             shards=tuple(shards),
-            features=spec.layout.features(columns),
+            shape=ground.shape,
+            features=spec.layout.features(ground.columns),
             splits=splits,
-            rows_of=tuple(sorted(made_by.items(), key=lambda entry: entry[0].job_id)),
-            funnel=await store.funnel(session, [each.job_id for each in made_by], decided),
+            rows_of=tuple(sorted(rows_of.items(), key=lambda entry: entry[0].job_id)),
+            corpora=tuple(_corpora(ground, selected, assigned.picks)),
+            funnel=await store.funnel(
+                session,
+                [origin.job_id for origin in rows_of],
+                {pick.job_id for pick in assigned.picks},
+            ),
             decontamination=gate.entry,
-            semantic=_entry(apart),
+            semantic=semantic,
+            near=near,
+            mix=tuple(_mix(spec, strata)),
+            left_out=dict(sorted(tally.counts.items())),
+            before=ground.before,
+            members=members,
+            reasons=tally.reasons,
             taken_at=await store.moment(session),
         )
 
 
-def _write(
-    page: Sequence[Row], gate: Gate, apart: Screen | None, writer: ShardWriter
-) -> Sequence[Row]:
-    kept = gate.passed(page)
-    if apart is not None:
-        kept = [row for row in kept if apart.passes(row.id)]
-    writer.add(kept)
-    return kept
+def _sieve(ground: Ground, spec: VersionSpec, splits: Splits, gate: Gate, tally: Tally) -> Sieve:
+    ids = [corpus.id for corpus in ground.corpora]
+    sweeps = not ground.near.idle(ids)
+    clusters = splits.by == "cluster"
+    signed = None
+    if sweeps or clusters:
+        signed = Signed(ground.near.near, [] if sweeps else None, [] if clusters else None)
+    return Sieve(tally, gate, spec.mix, ground.equal_in, signed)
 
 
-def _entry(apart: Screen | None) -> SemanticEntry | None:
-    if apart is None:
-        return None
-    return SemanticEntry(
-        model=apart.model,
-        max_similarity=apart.max_similarity,
-        alike=apart.left_out["alike"],
-        not_compared=apart.left_out["not_compared"],
+async def _passed(
+    session: AsyncSession, ground: Ground, sieve: Sieve, picks: list[Pick]
+) -> list[Pick]:
+    if len(ground.corpora) > 1 and ground.equal_in is None:
+        picks = _apart(picks, sieve.tally)
+    if not sieve.reads:
+        return picks
+    start = 0
+    async for page in store.rows(session, picks, ground.origins):
+        pairs = list(zip(picks[start : start + len(page)], page, strict=True))
+        await asyncio.to_thread(sieve.add, pairs)
+        start += len(page)
+    return sieve.passed
+
+
+def _apart(picks: Sequence[Pick], tally: Tally) -> list[Pick]:
+    """Those whose digest, over the same fields in every corpus, none before them has."""
+    first: dict[bytes, Pick] = {}
+    for pick in picks:
+        if first.setdefault(pick.digest, pick) is not pick:
+            tally.leave_out(pick.id, "exact")
+    return list(first.values())
+
+
+async def _swept(
+    session: AsyncSession, ground: Ground, sieve: Sieve, picks: list[Pick]
+) -> list[Pick]:
+    signed = sieve.signed
+    if signed is None or not signed.strict:
+        return picks
+    rule = ground.near.near
+    twins = await asyncio.to_thread(Twins, signed.strict, signed.sketches, rule.threshold)
+    gone = await swept(twins, Texts(session, rule, picks))
+    for number, (like, similarity) in gone.items():
+        sieve.tally.leave_out_near(picks[number].id, picks[like].id, similarity)
+    return [pick for number, pick in enumerate(picks) if number not in gone]
+
+
+async def _write(
+    session: AsyncSession,
+    files: Files,
+    ground: Ground,
+    assigned: Assigned,
+    writer: ShardWriter,
+    sizes: Sizes,
+) -> list[Member]:
+    before = ground.before
+    done, rest = await asyncio.to_thread(parts, files, before, ground.shards, assigned.picks, sizes)
+    members: list[Member] = []
+
+    async def write(picks: Sequence[Pick]) -> None:
+        start = 0
+        async for page in store.rows(session, picks, ground.origins):
+            there = picks[start : start + len(page)]
+            start += len(page)
+            made = [assigned.member(pick, row) for pick, row in zip(there, page, strict=True)]
+            members.extend(made)
+            splits = [member.split for member in made]
+            await asyncio.to_thread(writer.add, zip(page, splits, strict=True))
+
+    for part in done:
+        if part.shard is None:
+            await write(part.picks)
+            await asyncio.to_thread(writer.close, part.split)
+        else:
+            writer.take(part.shard)
+            members += [before.current[pick.id] for pick in part.picks]
+    await write(rest)
+    return members
+
+
+def _rows_of(ground: Ground, picks: Sequence[Pick]) -> dict[Origin, int]:
+    counted = Counter((pick.corpus_id, pick.source_job_id) for pick in picks)
+    return {ground.origins.get(job) or Origin(job[1]): count for job, count in counted.items()}
+
+
+def _near(ground: Ground, tally: Tally) -> NearEntry:
+    near = ground.near.near
+    return NearEntry(
+        threshold=near.threshold,
+        fields=list(near.fields),
+        same=list(near.same),
+        guarded=[
+            f"{corpus.namespace}/{corpus.name}"
+            for corpus in ground.corpora
+            if corpus.id in ground.near.guarded
+        ],
+        rows_left_out=tally.counts["near"],
+        left_out=tally.near,
     )
 
 
-async def _columns(session: AsyncSession, corpus_id: UUID) -> Features:
-    corpus = await store.corpus_by_id(session, corpus_id)
-    if corpus.columns is None:
-        raise _nothing(Selection())
-    return features_of(corpus.columns)
-
-
-def _chosen(selection: Selection, known: Mapping[UUID, Origin]) -> Collection[UUID] | None:
-    """The jobs whose records are meant; nothing where any job's are."""
-    if not selection.jobs and not selection.templates:
-        return None
-    foreign = [
-        FieldError(f"/selection/jobs/{number}", "no job of this corpus has this id", str(job))
-        for number, job in enumerate(selection.jobs)
-        if job not in known
-    ]
-    if foreign:
-        raise Invalid(
-            "request.invalid", f"{foreign[0].field}: {foreign[0].problem}", errors=foreign
+def _mix(spec: VersionSpec, told: Sequence[Mapping[str, tuple[int, int]]]) -> list[MixEntry]:
+    return [
+        MixEntry(
+            by=list(rule.by),
+            cap=rule.cap,
+            weights=rule.weights,
+            rows_left_out=sum(there - taken for there, taken in strata.values()),
+            strata=[
+                StratumEntry(stratum=name, available=there, rows=taken)
+                for name, (there, taken) in list(strata.items())[:_MOST_STRATA]
+            ],
         )
-    wanted = selection.jobs or known
-    return [job for job in wanted if selection.covers_template(_template(known[job]))]
+        for rule, strata in zip(spec.mix, told, strict=True)
+    ]
 
 
-def _template(origin: Origin) -> Ref | None:
-    return None if origin.template is None else Ref.parse(origin.template)
+def _corpora(ground: Ground, selected: Counter[UUID], picks: Sequence[Pick]) -> list[CorpusEntry]:
+    rows = Counter(pick.corpus_id for pick in picks)
+    return [
+        CorpusEntry(
+            corpus=f"{corpus.namespace}/{corpus.name}",
+            selected=selected[corpus.id],
+            rows=rows[corpus.id],
+        )
+        for corpus in ground.corpora
+    ]
 
 
 def _nothing(selection: Selection) -> Conflict:
@@ -159,7 +294,7 @@ def _nothing(selection: Selection) -> Conflict:
 def _all_left_out() -> Conflict:
     return Conflict(
         "dataset.empty",
-        "every record of the selection is left out, as a copy of an evaluation item or for what "
-        "the semantic report says of it",
+        "every record of the selection is left out, as a copy of an evaluation item, for what "
+        "the semantic report says of it, or by the mix",
         hint="A version has at least one row. The detail of a job's rejects says which items.",
     )

@@ -25,6 +25,11 @@ class Gate:
         self._checked = self._flagged = self._kept_back = 0
         self._named: list[LeftOut] = []
 
+    @property
+    def checks(self) -> bool:
+        """Whether there is anything to check against."""
+        return self._contamination is not None
+
     def passed(self, rows: Sequence[Row]) -> list[Row]:
         """Those that may be published."""
         if self._contamination is None:

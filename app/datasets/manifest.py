@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.datasets.features import Kind
+from app.datasets.lengths import Lengths
 
 CARD = "README.md"
 MANIFEST = "manifest.json"
@@ -43,6 +44,60 @@ class Source(BaseModel, frozen=True):
     teacher: str | None
     seeds: str | None
     rows: int
+    corpus: str | None = None
+    """Where they were taken from."""
+
+
+class CorpusEntry(BaseModel, frozen=True):
+    """A corpus, and how many of the rows it gave."""
+
+    corpus: str
+    selected: int
+    """Records that the selection means."""
+    rows: int
+
+
+class NearLeftOut(BaseModel, frozen=True):
+    """A record that is not in the version, because a row of it says nearly the same."""
+
+    record: str
+    like: str
+    """The record of that row."""
+    similarity: float
+
+
+class NearEntry(BaseModel, frozen=True):
+    """What near-duplicates were left out by."""
+
+    threshold: float
+    fields: list[str]
+    """The texts that were compared, together."""
+    same: list[str]
+    """Fields in which only equal records were compared."""
+    guarded: list[str]
+    """Corpora that keep to this rule by themselves; their rows were compared with others' only."""
+    rows_left_out: int
+    left_out: list[NearLeftOut]
+    """The first hundred of them."""
+
+
+class StratumEntry(BaseModel, frozen=True):
+    stratum: str
+    available: int
+    """Rows that there were."""
+    rows: int
+    """Rows that were taken."""
+
+
+class MixEntry(BaseModel, frozen=True):
+    """A rule of the mix, and what it took."""
+
+    by: list[str]
+    cap: int | None
+    weights: dict[str, float] | None
+    rows_left_out: int
+    strata: list[StratumEntry]
+    """By name; the first thousand of them."""
 
 
 class FunnelEntry(BaseModel, frozen=True):
@@ -96,10 +151,23 @@ class Manifest(BaseModel, frozen=True):
     version: int
     description: str
     corpus: str
+    """The first of its corpora."""
+    corpora: list[CorpusEntry] = []
     selection: dict[str, Any]
     layout: dict[str, Any]
     features: dict[str, Kind]
     splits: dict[str, SplitEntry]
+    split_by: str = "seed"
+    """What stays together: the rows of one seed row, a cluster of near-duplicates, or nothing."""
+    mix: list[MixEntry] = []
+    left_out: dict[str, int] = {}
+    """Selected records that are no rows, by reason: `contaminated`, `exact` (the same as another
+    corpus's), `near`, `alike` and `not_compared` (by the semantic report), `mix`, `split` (it
+    would join two splits)."""
+    lengths: dict[str, Lengths] = {}
+    """In characters, by column."""
+    near: NearEntry | None = None
+    """Null where near-duplicates were let through."""
     rows: int
     bytes: int
     """Of the data files."""

@@ -1,10 +1,10 @@
-"""Datasets: what is published from a corpus, and its versions, which never change."""
+"""Datasets: what is published from corpora, and its versions, which never change."""
 
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -18,10 +18,23 @@ class Dataset(Base, kw_only=True):
     namespace: Mapped[str]
     name: Mapped[str]
     corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"), index=True)
+    """The first of its corpora; the others are in `dataset_corpus`."""
     description: Mapped[str]
     splits: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """Set by the first version. Later ones keep them, so that no row ever changes its split."""
+    split_by: Mapped[str | None] = mapped_column(default=None)
+    """What of a row decides on its split; set with `splits`."""
     created_at: Mapped[datetime] = now()
+
+
+class FurtherCorpus(Base, kw_only=True):
+    """A corpus of a dataset, after the first."""
+
+    __tablename__ = "dataset_corpus"
+
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    corpus_id: Mapped[UUID] = mapped_column(ForeignKey("corpus.id"), index=True)
 
 
 class DatasetVersion(Base, kw_only=True):
@@ -51,6 +64,9 @@ class DatasetVersion(Base, kw_only=True):
     rows: Mapped[int]
     bytes: Mapped[int]
     manifest: Mapped[dict[str, Any]]
+    shape: Mapped[str | None] = mapped_column(default=None)
+    """By what its shards follow from their rows; a later version of the same shape may list them
+    too. Null where the files are not in the order of the rows' table."""
     published_at: Mapped[datetime] = now()
     withdrawn_at: Mapped[datetime | None] = mapped_column(default=None)
     withdrawn_because: Mapped[str | None] = mapped_column(default=None)
@@ -68,6 +84,43 @@ class DatasetFile(Base, kw_only=True):
     split: Mapped[str | None]
     """Null for the card and the manifest."""
     rows: Mapped[int | None]
+    memory: Mapped[int | None] = mapped_column(default=None)
+    """Bytes of its rows in memory."""
+    lengths: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """How long the texts of each of its columns are."""
+
+
+class DatasetRow(Base, kw_only=True):
+    """A record, and from which version of a dataset until which it is a row of it.
+
+    A version that adds a hundredth adds a hundredth here. The versions' rows, oldest first, are in
+    the order of `since` and then of their ids. Nothing is ever removed: what was in a split once
+    is known for good. It holds no content, and refers to no table: a record may be deleted.
+    """
+
+    __tablename__ = "dataset_row"
+    __table_args__ = (
+        Index(None, "record_id"),
+        Index(
+            "ix_dataset_row_until",
+            "dataset_id",
+            "until",
+            postgresql_where=text("until IS NOT NULL"),
+        ),
+    )
+
+    dataset_id: Mapped[UUID] = mapped_column(primary_key=True)
+    since: Mapped[int] = mapped_column(primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    split: Mapped[str]
+    key: Mapped[int] = mapped_column(BigInteger)
+    """A hash of what decides on its split: rows with the same key are in the same one."""
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    """A hash of its job, item and sample, which a rebuilding of its corpus may change."""
+    until: Mapped[int | None] = mapped_column(default=None)
+    """The first version without it."""
+    why: Mapped[str | None] = mapped_column(default=None)
+    """What left it out of that version."""
 
 
 class DatasetPull(Base, kw_only=True):

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from app.auth.dependency import CallerDep
 from app.auth.signing import Seal
 from app.corpus import store as corpora
-from app.datasets import publish, pulls, signed, store
+from app.datasets import diff, publish, pulls, signed, store
+from app.datasets.difference import Difference
 from app.datasets.manifest import PublishedManifest
-from app.datasets.models import DatasetVersion
+from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.schemas import (
     DatasetView,
     NewDataset,
@@ -61,15 +62,15 @@ async def define_dataset(
     body: NewDataset, session: SessionDep, caller: CallerDep, response: Response
 ) -> DatasetView:
     """Name what will be published from a corpus. Defining the same again answers 200."""
-    corpus = await corpora.get(session, body.corpus)
+    ids = [(await corpora.get(session, each)).id for each in body.sources]
     ref = Ref(body.namespace, body.name)
-    new = await store.define(session, ref, corpus.id, body.description)
-    dataset, corpus = await publish.over(session, ref, corpus.id)
+    new = await store.define(session, ref, ids, body.description)
+    dataset, _ = await publish.over(session, ref, ids)
     if not new:
         response.status_code = 200
         if dataset.description != body.description:
             raise Conflict("dataset.exists", f"dataset {ref} exists with another description")
-    return DatasetView.of(dataset, corpus, await store.newest(session, dataset.id))
+    return await _view(session, dataset)
 
 
 @router.get("")
@@ -86,8 +87,8 @@ async def get_dataset(
     namespace: Name, name: Name, session: SessionDep, caller: CallerDep
 ) -> DatasetView:
     """One dataset."""
-    dataset, corpus = await publish.get(session, Ref(namespace, name))
-    return DatasetView.of(dataset, corpus, await store.newest(session, dataset.id))
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    return await _view(session, dataset)
 
 
 @router.post("/{namespace}/{name}/versions", status_code=201)
@@ -160,6 +161,31 @@ async def get_manifest(
     found = await _version(session, namespace, name, version)
     await refuse_withdrawn(session, Ref(namespace, name), found)
     return PublishedManifest.model_validate(found.manifest)
+
+
+@router.get("/{namespace}/{name}/versions/{version}/diff")
+async def diff_versions(
+    namespace: Name,
+    name: Name,
+    version: Number,
+    session: SessionDep,
+    caller: CallerDep,
+    before: Annotated[
+        int | None,
+        Query(
+            alias="from",
+            ge=1,
+            le=999_999_999,
+            description="An earlier version; by default the one just before.",
+        ),
+    ] = None,
+) -> Difference:
+    """What changed from an earlier version: rows that came and went and why, files that stayed,
+    and how splits, corpora, strata, lengths and the funnel moved.
+    """
+    found = await _version(session, namespace, name, version)
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    return await diff.between(session, dataset, before or found.version - 1, found.version)
 
 
 @router.head("/{namespace}/{name}/versions/{version}/files/{path:path}", include_in_schema=False)
@@ -263,6 +289,12 @@ async def list_pulls(
     versions = await store.version_ids(session, dataset.id, version)
     rows = await pulls.page(session, versions, before=page.after_id, limit=page.limit + 1)
     return page_of(rows, page, lambda row: row.id, PullView.of)
+
+
+async def _view(session: SessionDep, dataset: Dataset) -> DatasetView:
+    latest = await store.newest(session, dataset.id)
+    theirs = await store.corpora(session, dataset, told=True)
+    return DatasetView.of(dataset, theirs[0], latest, theirs)
 
 
 async def _version(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:

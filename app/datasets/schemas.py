@@ -1,10 +1,12 @@
 """Datasets and their versions as JSON."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.corpus.models import Corpus
 from app.datasets.manifest import PublishedManifest, SplitEntry
@@ -25,31 +27,60 @@ class NewDataset(
 ):
     namespace: Name = DEFAULT_NAMESPACE
     name: Name
-    corpus: Ref = Field(examples=["support/faq"])
+    corpus: Ref | None = Field(default=None, examples=["support/faq"])
     """Where its rows come from; it keeps this corpus for good."""
+    corpora: tuple[Ref, ...] | None = Field(
+        default=None, min_length=1, max_length=32, examples=[None]
+    )
+    """In place of `corpus`, several: `mix` of a version says how much of each it takes."""
     description: str = Field(default="", max_length=10_000)
     """Markdown, for the card of every version."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.corpus is None) == (self.corpora is None):
+            raise PydanticCustomError("corpus", "should have either corpus or corpora")
+        if len(set(self.sources)) < len(self.sources):
+            raise PydanticCustomError("corpora", "should name each corpus once")
+        return self
+
+    @property
+    def sources(self) -> tuple[Ref, ...]:
+        return self.corpora or ((self.corpus,) if self.corpus else ())
 
 
 class DatasetView(BaseModel):
     namespace: str
     name: str
     corpus: str
+    """The first of its corpora."""
+    corpora: list[str] | None = None
+    """All of them; told of a single dataset only, not in lists."""
     description: str
     splits: dict[str, float] | None
     """Those of its first version, which all others keep; null before it."""
+    split_by: str | None
+    """What stays together in one: `seed`, `cluster` or `row`; likewise."""
     latest: int | None
     """The number of the latest version that is not withdrawn."""
     created_at: datetime
 
     @classmethod
-    def of(cls, dataset: Dataset, corpus: Corpus, latest: int | None) -> "DatasetView":
+    def of(
+        cls,
+        dataset: Dataset,
+        corpus: Corpus,
+        latest: int | None,
+        corpora: Sequence[Corpus] | None = None,
+    ) -> "DatasetView":
         return cls(
             namespace=dataset.namespace,
             name=dataset.name,
             corpus=f"{corpus.namespace}/{corpus.name}",
+            corpora=corpora and [f"{each.namespace}/{each.name}" for each in corpora],
             description=dataset.description,
             splits=dataset.splits,
+            split_by=dataset.split_by,
             latest=latest,
             created_at=dataset.created_at,
         )

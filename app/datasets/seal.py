@@ -8,6 +8,7 @@ from app.datasets.card import card
 from app.datasets.exporter import exporters
 from app.datasets.files import Files
 from app.datasets.freeze import Frozen
+from app.datasets.lengths import added
 from app.datasets.manifest import (
     CARD,
     MANIFEST,
@@ -33,10 +34,16 @@ def draft(
         version=ref.version or 0,
         description=dataset.description,
         corpus=f"{corpus.namespace}/{corpus.name}",
+        corpora=list(frozen.corpora),
         selection=spec.selection.model_dump(mode="json"),
         layout=exporters.write(spec.layout),
         features=dict(frozen.features),
         splits=_split_entries(frozen),
+        split_by=frozen.splits.by,
+        mix=list(frozen.mix),
+        left_out=dict(frozen.left_out),
+        lengths=added(shard.lengths for shard in frozen.shards),
+        near=frozen.near,
         rows=frozen.rows,
         bytes=sum(each.size for each in data),
         sources=[
@@ -48,6 +55,7 @@ def draft(
                 teacher=origin.teacher,
                 seeds=origin.seeds,
                 rows=rows,
+                corpus=origin.corpus,
             )
             for origin, rows in frozen.rows_of
         ],

@@ -1,6 +1,6 @@
 """Rows into Parquet shards: bounded memory, and the same bytes for the same rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.datasets.exporter import Exporter, Row
 from app.datasets.features import Features, Misfit, arrow_schema
 from app.datasets.files import Files
-from app.datasets.splits import Sorter, Splits
-from app.digest import canonical
+from app.datasets.lengths import Lengths, added, measured
 from app.errors import Conflict
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ class Shard:
     rows: int
     memory: int
     """Bytes of its rows in memory, which a dataset card states."""
+    lengths: dict[str, Lengths]
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class _Open:
     rows: int = 0
     characters: int = 0
     memory: int = 0
+    lengths: dict[str, Lengths] = field(default_factory=dict)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     waiting_characters: int = 0
 
@@ -60,24 +61,33 @@ class ShardWriter:
         files: Files,
         exporter: Exporter,
         columns: Features,
-        splits: Splits,
         sizes: Sizes = Sizes(),
     ) -> None:
         self._files = files
         self._exporter = exporter
         self._columns = columns
         self._features = exporter.features(columns)
-        self._split_of = Sorter(splits)
         self._sizes = sizes
         self._open: dict[str, _Open] = {}
         self._done: list[Shard] = []
         self._turn = Lock()
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """Raises `Conflict` for a record that its columns cannot hold."""
+    def add(self, rows: Iterable[tuple[Row, str]]) -> None:
+        """Each with its split. Raises `Conflict` for a record that its columns cannot hold."""
         with self._turn:
-            for row in rows:
-                self._add(row)
+            for row, split in rows:
+                self._add(row, split)
+
+    def take(self, shard: Shard) -> None:
+        """One that is stored already comes next in its split."""
+        self.close(shard.split)
+        self._done.append(shard)
+
+    def close(self, split: str) -> None:
+        """End the shard of a split, however few rows it has."""
+        with self._turn:
+            if split in self._open:
+                self._close(split)
 
     def finish(self) -> list[Shard]:
         """Close what is open. Afterwards every shard is stored under its digest."""
@@ -95,8 +105,7 @@ class ShardWriter:
                 opened.path.unlink(missing_ok=True)
             self._open.clear()
 
-    def _add(self, row: Row) -> None:
-        split = self._split_of(group(row))
+    def _add(self, row: Row, split: str) -> None:
         opened = self._open.get(split)
         if opened is None:
             opened = self._open[split] = self._begin()
@@ -142,7 +151,9 @@ class ShardWriter:
         opened.writer.close()
         stored = self._files.keep(opened.path)
         del self._open[split]
-        self._done.append(Shard(split, stored.sha256, stored.size, opened.rows, opened.memory))
+        self._done.append(
+            Shard(split, stored.sha256, stored.size, opened.rows, opened.memory, opened.lengths)
+        )
 
 
 def _write_group(opened: _Open) -> None:
@@ -151,11 +162,6 @@ def _write_group(opened: _Open) -> None:
     table = pa.Table.from_pylist(opened.waiting, schema=opened.writer.schema)
     opened.writer.write_table(table, row_group_size=len(opened.waiting))
     opened.memory += table.nbytes
+    opened.lengths = added((opened.lengths, measured(table)))
     opened.waiting = []
     opened.waiting_characters = 0
-
-
-def group(row: Row) -> bytes:
-    """Rows with the same key share a split: those of one seed row, wherever it was sown."""
-    sown = {name: row.fields[name] for name in row.origin.seed_columns if name in row.fields}
-    return canonical(sown) if sown else row.digest

@@ -1,14 +1,16 @@
 """SQL of datasets: definitions, versions and their files, and the rows that go into one."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, cast, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import browse
+from app.corpus.browse import Scope
 from app.corpus.models import (
     Corpus,
     Replayed,
@@ -21,13 +23,15 @@ from app.corpus.replay import IS_REPLAYED, SOURCE_JOB
 from app.corpus.selection import Selection
 from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
-from app.datasets.models import Dataset, DatasetFile, DatasetVersion
+from app.datasets.models import Dataset, DatasetFile, DatasetVersion, FurtherCorpus
+from app.datasets.pick import Pick
 from app.db import UNLIMITED
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.names import Ref
 
 _TOLD: dict[str, Any] = {UNLIMITED: (Corpus,)}
 """Who may see a dataset is told its corpus, wherever that lies: it says where the rows are from."""
+_LIGHT_PAGE = 10_000
 _PAGE = 500
 """Rows fetched at a time. A record has at most 256 KiB, so 128 MiB in the worst case."""
 
@@ -56,12 +60,30 @@ async def find(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus] | None
     return None if row is None else (row[0], row[1])
 
 
-async def corpus_by_id(session: AsyncSession, corpus_id: UUID) -> Corpus:
-    return (await session.scalars(select(Corpus).where(Corpus.id == corpus_id))).one()
+async def corpora(session: AsyncSession, dataset: Dataset, *, told: bool = False) -> list[Corpus]:
+    """Of a dataset, in the order of its definition, as this transaction sees them. Raises
+    `NotFound` where one is out of its sight, unless it is only to be `told`.
+    """
+    further = FurtherCorpus
+    query = select(further.corpus_id).where(further.dataset_id == dataset.id)
+    ids = [dataset.corpus_id, *await session.scalars(query.order_by(further.position))]
+    found = await session.scalars(
+        select(Corpus).where(Corpus.id.in_(ids)), execution_options=_TOLD if told else {}
+    )
+    by_id = {corpus.id: corpus for corpus in found}
+    if len(by_id) < len(ids):
+        raise NotFound(
+            "corpus.not_found",
+            f"a corpus of {dataset.namespace}/{dataset.name} is in a namespace that is not yours",
+        )
+    return [by_id[each] for each in ids]
 
 
-async def define(session: AsyncSession, ref: Ref, corpus_id: UUID, description: str) -> bool:
+async def define(
+    session: AsyncSession, ref: Ref, corpora: Sequence[UUID], description: str
+) -> bool:
     """Make a dataset, unless there is one of this name: whether it was made."""
+    corpus_id, *further = corpora
     made = await session.scalar(
         insert(Dataset)
         .values(
@@ -70,6 +92,12 @@ async def define(session: AsyncSession, ref: Ref, corpus_id: UUID, description: 
         .on_conflict_do_nothing()
         .returning(Dataset.id)
     )
+    if made is not None and further:
+        rows = [
+            {"dataset_id": made, "position": position, "corpus_id": each}
+            for position, each in enumerate(further, start=1)
+        ]
+        await session.execute(insert(FurtherCorpus), rows)
     return made is not None
 
 
@@ -134,6 +162,13 @@ async def versions(
     return (await session.scalars(query)).all()
 
 
+async def shards(session: AsyncSession, version_id: UUID) -> Sequence[DatasetFile]:
+    """The data files of a version, those of each split in their order."""
+    file = DatasetFile
+    query = select(file).where(file.version_id == version_id, file.split.is_not(None))
+    return (await session.scalars(query.order_by(file.path))).all()
+
+
 async def file(session: AsyncSession, version_id: UUID, path: str) -> DatasetFile | None:
     return await session.get(DatasetFile, (version_id, path))
 
@@ -193,13 +228,18 @@ _ORIGINS = text("""
 """)
 
 
-async def origins(session: AsyncSession, corpus_id: UUID) -> dict[UUID, Origin]:
-    rows = await session.execute(_ORIGINS, {"corpus_id": corpus_id})
-    return {row.id: _origin(row.id, row.digest, row.document, row.columns) for row in rows}
+async def origins(session: AsyncSession, corpus: Corpus) -> dict[tuple[UUID, UUID], Origin]:
+    """By corpus and job."""
+    name = f"{corpus.namespace}/{corpus.name}"
+    rows = await session.execute(_ORIGINS, {"corpus_id": corpus.id})
+    return {
+        (corpus.id, row.id): _origin(row.id, row.digest, row.document, row.columns, name)
+        for row in rows
+    }
 
 
 def _origin(
-    job_id: UUID, digest: str, document: dict[str, Any], columns: list[str] | None
+    job_id: UUID, digest: str, document: dict[str, Any], columns: list[str] | None, corpus: str
 ) -> Origin:
     seeds = document.get("seeds") or {}
     inline = seeds.get("rows") or []
@@ -211,6 +251,7 @@ def _origin(
         teacher=_named(document.get("teacher")),
         seeds=_named(seeds.get("dataset")),
         seed_columns=tuple(sorted(columns or (inline[0] if inline else ()))),
+        corpus=corpus,
     )
 
 
@@ -220,50 +261,55 @@ def _named(value: Any) -> str | None:
     return orjson.dumps(value).decode()
 
 
-async def rows(
-    session: AsyncSession,
-    corpus_id: UUID,
-    jobs: Collection[UUID] | None,
-    selection: Selection,
-    known: dict[UUID, Origin],
-) -> AsyncIterator[list[Row]]:
-    """The selected records, oldest first, a page at a time from a cursor of the server's."""
+async def picks(session: AsyncSession, scopes: Sequence[Scope], selection: Selection) -> list[Pick]:
+    """The selected records, oldest first."""
     record = StoredRecord
-    query = (
-        select(
+    found = []
+    for scope in scopes:
+        query = select(
             record.id,
+            record.corpus_id,
+            record.digest,
             record.job_id,
             record.item,
             record.sample,
-            record.digest,
-            cast(record.fields, Text).label("fields"),
             SOURCE_JOB.label("source_job_id"),
+        ).outerjoin(Replayed, IS_REPLAYED)
+        rows = await session.stream(
+            browse.selected(query, scope, selection), execution_options={"yield_per": _LIGHT_PAGE}
         )
-        .outerjoin(Replayed, IS_REPLAYED)
-        .where(record.corpus_id == corpus_id)
-        .order_by(record.id)
-    )
-    if jobs is not None:
-        query = query.where(record.job_id.in_(jobs) | SOURCE_JOB.in_(jobs))
-    if selection.created_after is not None:
-        query = query.where(record.created_at >= selection.created_after)
-    if selection.created_before is not None:
-        query = query.where(record.created_at < selection.created_before)
-    found = await session.stream(query, execution_options={"yield_per": _PAGE})
-    async for page in found.partitions():
+        async for page in rows.partitions():
+            found += [Pick(*row) for row in page]
+    # Ids are in the order of time, whatever corpus they are of.
+    found.sort(key=lambda pick: pick.id)
+    return found
+
+
+async def rows(
+    session: AsyncSession, picks: Sequence[Pick], known: Mapping[tuple[UUID, UUID], Origin]
+) -> AsyncIterator[list[Row]]:
+    """These records, in this order, a page at a time."""
+    for start in range(0, len(picks), _PAGE):
+        page = picks[start : start + _PAGE]
+        found = await session.execute(_FIELDS, {"ids": [pick.id for pick in page]})
+        fields = {row[0]: row[1] for row in found}
         yield [
             Row(
-                id=row.id,
-                item=row.item,
-                sample=row.sample,
-                digest=row.digest,
-                fields=_fields(row.id, row.fields),
-                size=len(row.fields),
-                origin=known.get(row.source_job_id) or Origin(row.source_job_id),
-                decided_by=row.job_id,
+                id=pick.id,
+                item=pick.item,
+                sample=pick.sample,
+                digest=pick.digest,
+                fields=_fields(pick.id, fields[pick.id]),
+                size=len(fields[pick.id]),
+                origin=known.get((pick.corpus_id, pick.source_job_id))
+                or Origin(pick.source_job_id),
+                decided_by=pick.job_id,
             )
-            for row in page
+            for pick in page
         ]
+
+
+_FIELDS = text("SELECT id, CAST(fields AS text) FROM record WHERE id = ANY(:ids)")
 
 
 def _fields(record_id: UUID, written: str) -> Record:

@@ -10,6 +10,7 @@ from app.corpus.models import Corpus
 from app.datasets import publish
 from app.datasets.features import kind_of
 from app.datasets.files import Files
+from app.datasets.ground import check_mix
 from app.datasets.spec import PublishSpec
 from app.db import Database
 from app.errors import AppError, Invalid, Unavailable
@@ -27,7 +28,9 @@ async def check_publication(
     session: AsyncSession, corpus: Corpus | None, columns: dict[str, str], spec: PublishSpec
 ) -> None:
     """Refuse at submission what publishing would refuse after a night's work."""
-    spec.layout.check({name: kind_of(kind) for name, kind in columns.items()}, at="/publish/layout")
+    kinds = {name: kind_of(kind) for name, kind in columns.items()}
+    spec.layout.check(kinds, at="/publish/layout")
+    check_mix(spec, kinds, at="/publish")
     await pinned(session, spec.dataset.namespace, spec.decontaminate, "/publish/decontaminate")
     if corpus is not None:
         await publish.check(session, corpus, spec)
@@ -65,7 +68,7 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
                 if not await covers(session, job.corpus_id, job_id):
                     return  # a later ticket finds it so
         async with database.unit_of_work() as session:
-            dataset, corpus = await publish.define(session, spec.dataset, job.corpus_id)
+            dataset, corpus = await publish.define(session, spec.dataset, [job.corpus_id])
         frozen = await publish.prepare(database, files, dataset, spec)
         async with database.unit_of_work() as session:
             job = await store.lock(session, job_id)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_cb79ed71"
+revision = "20261121_tables_1eb5ae24"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -57,6 +57,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["shadow_of"], ["corpus.id"], name=op.f("fk_corpus_shadow_of")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_corpus")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_corpus_namespace_name")),
+    )
+    op.create_table(
+        "dataset_row",
+        sa.Column("dataset_id", sa.UUID(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("split", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("dataset_id", "since", "record_id", name=op.f("pk_dataset_row")),
+    )
+    op.create_index(op.f("ix_dataset_row_record_id"), "dataset_row", ["record_id"], unique=False)
+    op.create_index(
+        "ix_dataset_row_until",
+        "dataset_row",
+        ["dataset_id", "until"],
+        unique=False,
+        postgresql_where=sa.text("until IS NOT NULL"),
     )
     op.create_table(
         "evaluation_set",
@@ -403,6 +423,7 @@ def upgrade() -> None:
         sa.Column(
             "splits", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("split_by", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -685,6 +706,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("record_id", name=op.f("uq_arrival_record_id")),
     )
     op.create_table(
+        "dataset_corpus",
+        sa.Column("dataset_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["corpus_id"], ["corpus.id"], name=op.f("fk_dataset_corpus_corpus_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_dataset_corpus_dataset_id")
+        ),
+        sa.PrimaryKeyConstraint("dataset_id", "position", name=op.f("pk_dataset_corpus")),
+    )
+    op.create_index(
+        op.f("ix_dataset_corpus_corpus_id"), "dataset_corpus", ["corpus_id"], unique=False
+    )
+    op.create_table(
         "dataset_version",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("dataset_id", sa.UUID(), nullable=False),
@@ -704,6 +741,7 @@ def upgrade() -> None:
         sa.Column(
             "manifest", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
+        sa.Column("shape", sa.Text(), nullable=True),
         sa.Column(
             "published_at",
             sa.DateTime(timezone=True),
@@ -824,6 +862,40 @@ def upgrade() -> None:
         postgresql_using="gin",
     )
     op.create_table(
+        "review",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("reviewer", sa.Text(), nullable=False),
+        sa.Column("latest", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "verdict IN ('approved', 'rejected', 'needs_work')", name=op.f("ck_review_verdict")
+        ),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_review_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
+    )
+    op.create_index("ix_review_history", "review", ["record_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_review_record_id"),
+        "review",
+        ["record_id"],
+        unique=True,
+        postgresql_where=sa.text("latest"),
+    )
+    op.create_table(
         "seed_row",
         sa.Column("version_id", sa.UUID(), nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -939,6 +1011,10 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("split", sa.Text(), nullable=True),
         sa.Column("rows", sa.BigInteger(), nullable=True),
+        sa.Column("memory", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "lengths", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.ForeignKeyConstraint(
             ["version_id"], ["dataset_version.id"], name=op.f("fk_dataset_file_version_id")
         ),

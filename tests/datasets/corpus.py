@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import orjson
@@ -24,20 +24,30 @@ class Grown:
 
 
 async def grow(
-    database: Database, name: str = "default/faq", columns: dict[str, str] | None = None
+    database: Database,
+    name: str = "default/faq",
+    columns: dict[str, str] | None = None,
+    near: float | Literal[False] = 0.7,
 ) -> Grown:
-    """An empty corpus that a first job has given its columns."""
+    """An empty corpus that a first job has given its columns and its policy. What is put straight
+    into it is not held to that.
+    """
+    fields = list(columns or COLUMNS)
+    compared = near and {"threshold": near, "fields": fields, "same": []}
+    dedup = {"on": fields, "near": compared, "rouge": None}
     namespace, _, short = name.partition("/")
     async with database.unit_of_work() as session:
         made = await session.scalar(
             text(
                 "INSERT INTO corpus (namespace, name, columns, dedup, salt) "
-                "VALUES (:namespace, :name, CAST(:columns AS jsonb), '{}', 0) RETURNING id"
+                "VALUES (:namespace, :name, CAST(:columns AS jsonb), CAST(:dedup AS jsonb), 0) "
+                "RETURNING id"
             ),
             {
                 "namespace": namespace,
                 "name": short,
                 "columns": orjson.dumps(columns or COLUMNS).decode(),
+                "dedup": orjson.dumps(dedup).decode(),
             },
         )
     return Grown(made, name)

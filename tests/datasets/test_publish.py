@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,12 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from app.datasets import publish as publishing
+from app.datasets import store
 from app.datasets.exporters import Records
-from app.datasets.files import Files
-from app.datasets.freeze import freeze
-from app.datasets.shards import Sizes
 from app.datasets.spec import PublishSpec, VersionSpec
-from app.datasets.splits import Splits
 from app.db import Database
 from app.errors import Conflict, Unavailable
 from app.names import Ref
@@ -94,18 +92,19 @@ async def test_what_commits_between_two_pages_of_the_freeze_is_left_out(
 ) -> None:
     made = await job(database, corpus)
     await add(database, corpus, made, questions(1200))
-    to_thread, pages = asyncio.to_thread, 0
+    read, pages = store.rows, 0
 
-    async def commit_meanwhile(work: Any, *given: Any) -> Any:
+    async def commit_meanwhile(*given: Any) -> AsyncIterator[Any]:
         nonlocal pages
-        pages += 1
-        await add(database, corpus, made, questions(10, start=5000 + 10 * pages))
-        return await to_thread(work, *given)
+        async for page in read(*given):
+            pages += 1
+            await add(database, corpus, made, questions(10, start=5000 + 10 * pages))
+            yield page
 
-    monkeypatch.setattr("app.datasets.freeze.asyncio.to_thread", commit_meanwhile)
-    files = Files(settings.data_dir)
-    frozen = await freeze(database, files, corpus.corpus_id, VersionSpec(), Splits())
-    assert frozen.rows == 1200
+    monkeypatch.setattr(store, "rows", commit_meanwhile)
+    spec = PublishSpec(dataset=Ref("default", "faq"))
+    version = await publishing.publish(database, settings.data_dir, corpus.corpus_id, spec)
+    assert version.rows == 1200
     assert pages > 2
 
 
@@ -127,21 +126,6 @@ async def test_a_key_publishes_once(api: httpx.AsyncClient, faq: str) -> None:
     assert first.json() == again.json()
     assert first.headers["location"] == f"{faq}/versions/1"
     assert len((await api.get(f"{faq}/versions")).json()["items"]) == 1
-
-
-async def test_full_shards_are_shared_with_the_version_before(
-    database: Database, corpus: Grown, settings: Settings
-) -> None:
-    files, sizes = Files(settings.data_dir), Sizes(group_rows=7, shard_rows=20)
-    made = await job(database, corpus)
-    await add(database, corpus, made, questions(50))
-    once = await freeze(database, files, corpus.corpus_id, VersionSpec(), Splits(), sizes)
-    await add(database, corpus, made, questions(15, start=100))
-    twice = await freeze(database, files, corpus.corpus_id, VersionSpec(), Splits(), sizes)
-    assert [shard.rows for shard in once.shards] == [20, 20, 10]
-    assert [shard.rows for shard in twice.shards] == [20, 20, 20, 5]
-    assert once.shards[:2] == twice.shards[:2]
-    assert len(list((settings.data_dir / "files").glob("*/*"))) == 5
 
 
 async def test_a_failed_publication_leaves_no_file_and_no_version(
@@ -243,6 +227,7 @@ async def test_the_manifest_tells_how_the_rows_were_made(
             "teacher": "default/local",
             "seeds": None,
             "rows": 10,
+            "corpus": "default/faq",
         }
     ]
     assert manifest["funnel"]["rejected"] == {"filter.refusal": 1}

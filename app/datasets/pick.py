@@ -1,0 +1,34 @@
+"""A record on its way into a version, before its fields are read."""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.datasets.splits import hashed
+
+
+@dataclass(slots=True)
+class Pick:
+    id: UUID
+    corpus_id: UUID
+    digest: bytes
+    job_id: UUID
+    item: int
+    sample: int
+    source_job_id: UUID
+    """The job that has the reply it was made of."""
+    split: str | None = None
+    """Where the version before had it; null for one that it did not have."""
+    strata: tuple[str, ...] = ()
+    """One for each rule of the mix."""
+
+    @property
+    def made_at(self) -> int:
+        place = b"%s%d/%d" % (self.job_id.bytes, self.item, self.sample)
+        made = hashlib.blake2b(place, digest_size=8).digest()
+        return int.from_bytes(made, signed=True)
+
+    @property
+    def rank(self) -> tuple[bool, int, UUID]:
+        """The first of a stratum stay: what the version before had, then by a hash."""
+        return self.split is None, hashed(b"mix" + self.digest), self.id
