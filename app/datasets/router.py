@@ -116,7 +116,7 @@ async def publish_version(
         await store.allow_waiting(session)
     frozen = await publish.prepare(database, files, dataset, body)
     # In the request's own transaction, so that the version and an Idempotency-Key are one.
-    made = await publish.enlist(session, files, dataset, corpus, body, frozen)
+    made = await publish.enlist(session, files, dataset, corpus, body, frozen, by=caller.name)
     response.headers["Location"] = f"{request.url.path}/{made.ref.version}"
     return made.manifest
 

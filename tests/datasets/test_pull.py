@@ -255,6 +255,7 @@ async def test_another_version_in_the_same_folder_takes_its_place(
     asked = {name for name, _ in wire.asked}
     assert asked == {
         "README.md",
+        "lengths.svg",
         "manifest.json",
         "train-00001-of-00003.parquet",
         "train-00002-of-00003.parquet",
