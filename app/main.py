@@ -13,6 +13,7 @@ from app.curation.filter import filters
 from app.curation.parser import parsers
 from app.datasets import router as datasets
 from app.datasets.exporter import exporters
+from app.datasets.rows import router as rows
 from app.db import Database
 from app.errors import Unavailable
 from app.evaluations import router as evaluations
@@ -47,6 +48,7 @@ def routers() -> list[APIRouter]:
         jobs.router,
         jobs.origins,
         datasets.router,
+        rows.router,
     ]
 
 

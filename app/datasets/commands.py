@@ -1,12 +1,20 @@
 """Datasets over the shell."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
 
 from app import shell
 from app.datasets.difference import Difference
@@ -55,6 +63,10 @@ def publish(
             dir_okay=False,
         ),
     ] = None,
+    terms_override: Annotated[
+        str | None,
+        typer.Option(help="Why to publish though a teacher's terms forbid training on it."),
+    ] = None,
     as_json: shell.Json = False,
 ) -> None:
     """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
@@ -67,6 +79,8 @@ def publish(
     if split or split_by:
         by = {"by": split_by} if split_by else {}
         body["splits"] = dict(_share(text) for text in split or ["train=1"]) | by
+    if terms_override:
+        body["terms_override"] = {"reason": terms_override}
     with shell.client() as client:
         url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
         if client.get(url).status_code == 404:  # noqa: PLR2004
@@ -149,6 +163,35 @@ def list_datasets(
         as_json=as_json,
         columns=("namespace", "name", "latest", "corpus", "created_at"),
     )
+
+
+@commands.command()
+def rows(
+    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    split: Annotated[str, typer.Option(help="One of the version's.")] = "train",
+    as_json: shell.Json = False,
+) -> None:
+    """Print the rows of a version, the latest if none is given, one JSON object a line."""
+    ref = _ref(dataset)
+    url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions"
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        shell.client() as client,
+        Progress(*columns, console=shell.err, disable=as_json) as progress,
+    ):
+        # The latest now is the latest for all of it, whatever is published meanwhile.
+        made = shell.check(client.get(f"{url}/{ref.version or 'latest'}"))
+        wanted = (made["splits"].get(split) or {}).get("rows")
+        task = progress.add_task(f"{made['dataset']}@{made['version']} {split}", total=wanted)
+        query = {"split": split, "stream": "true"}
+        with client.stream("GET", f"{url}/{made['version']}/rows", params=query) as answer:
+            if not answer.is_success:
+                answer.read()
+                shell.check(answer)
+            for block in answer.iter_bytes():
+                sys.stdout.buffer.write(block)
+                progress.advance(task, block.count(b"\n"))
+        sys.stdout.buffer.flush()
 
 
 @commands.command("pull")

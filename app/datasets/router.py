@@ -136,7 +136,7 @@ async def get_version(
     namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
 ) -> VersionView:
     """One version; a withdrawn one too, with the reason. `latest` is the newest that was not."""
-    return VersionView.of(await _version(session, namespace, name, version))
+    return VersionView.of(await version_of(session, namespace, name, version))
 
 
 @router.post("/{namespace}/{name}/versions/{version}/withdraw")
@@ -160,7 +160,7 @@ async def get_manifest(
     namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
 ) -> PublishedManifest:
     """Every file of a version with its sha256, and how its rows came to be."""
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     await refuse_withdrawn(session, Ref(namespace, name), found)
     return PublishedManifest.model_validate(found.manifest)
 
@@ -209,7 +209,7 @@ async def get_file(
     """A file of a version. Its ETag is its sha256; `Range`, `If-Range` and `If-None-Match` work as
     HTTP has them, so that a download that broke off goes on where it was.
     """
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     await refuse_withdrawn(session, Ref(namespace, name), found)
     entry = await store.file(session, found.id, path)
     if entry is None:
@@ -233,7 +233,7 @@ async def _view(session: SessionDep, dataset: Dataset) -> DatasetView:
     return DatasetView.of(dataset, theirs[0], latest, theirs)
 
 
-async def _version(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:
+async def version_of(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:
     dataset, _ = await publish.get(session, Ref(namespace, name))
     wanted = None if number == "latest" else int(number)
     found = await store.version(session, dataset.id, wanted)

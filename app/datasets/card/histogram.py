@@ -9,7 +9,7 @@ from app.datasets.card.svg import WIDTH, Canvas, fitting, short
 from app.datasets.statistics.entries import LENGTHS, SIMILARITIES, Histogram
 
 _MARGIN, _GAP = 24, 32
-_TALL, _AXIS, _HEAD, _LEFT = 120, 26, 44, 38
+_TALL, _AXIS, _HEAD, _LEFT = 120, 26, 56, 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ def _panel(canvas: Canvas, panel: Panel, x: float, y: float, wide: float) -> Non
         )
     if panel.mark is not None:
         at = place(min(max(panel.mark, bins[0][0]), bins[-1][1]))
-        canvas.rule(at, floor - _TALL - 4, at, floor, "mark", "3 3")
+        canvas.rule(at, floor - _TALL - 10, at, floor, "mark", "4 2")
         is_left = at < left + room / 2
         canvas.text(
             at + (5 if is_left else -5),
-            floor - _TALL + 4,
+            floor - _TALL - 5,
             panel.mark_said,
             "mark",
             size=11,

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 _TICKS = re.compile(r"`+")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$])")
+_OPENING = re.compile(r"^(\d{0,9})([#+=.)-])")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 # Line ends for one or another reader, and what shows nothing or turns the reading direction.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -12,7 +13,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u
 
 def line(text: str, most: int = 300) -> str:
     """On one line, its Markdown and HTML taken at their word, shortened."""
-    return _SPECIAL.sub(r"\\\1", _short(text, most))
+    return _OPENING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", _short(text, most)))
 
 
 def code(text: str, most: int = 120) -> str:

@@ -57,8 +57,8 @@ def _warned(manifest: Manifest) -> Iterator[str]:
         names = ", ".join(code(name) for name in told.teachers)
         yield (
             f"> [!WARNING]\n> **Published against terms of use.** The terms of {names} forbid "
-            f"training on what it says. {line(told.by)} published this version all the same, "
-            f"for this reason: {line(told.reason, 2_000)}"
+            f"training on it. It was published all the same, by {line(told.by)}, for this reason: "
+            f"{line(told.reason, 2_000)}"
         )
 
 

@@ -88,7 +88,9 @@ def _length(name: str, unit: str, each: Lengths, colour: str) -> Panel:
 def _strata(few: Mapping[str, Mapping[str, int]], rows: int) -> str:
     groups = []
     for name, counted in few.items():
-        first = list(counted.items())[:MOST_BARS]
+        # One too many is shown like the others.
+        most = MOST_BARS + (len(counted) == MOST_BARS + 1)
+        first = list(counted.items())[:most]
         shown = [(value or "(empty)", count, f"{count / rows:.1%}") for value, count in first]
         if left := len(counted) - len(first):
             others = sum(counted.values()) - sum(count for _, count in first)

@@ -128,11 +128,11 @@ def fitting(words: str, width: float, size: float = 12) -> str:
 
 
 def short(number: float) -> str:
-    """1,234 or 56.7k: as a label has it."""
+    """As an axis has it: 1,234 or 57k."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if number >= size:
             return f"{number / (1e3 if letter == 'k' else size):.3g}{letter}"
-    return f"{number:,.4g}" if number < 1e4 and number != int(number) else f"{number:,.0f}"  # noqa: PLR2004
+    return f"{number:,.0f}"
 
 
 def bars(
@@ -154,7 +154,7 @@ def bars(
             canvas.bar(x, y + 2, room, 16, "track", round_=3)
             if number:
                 canvas.bar(x, y + 2, max(2, room * number / most), 16, "bar", round_=3)
-            canvas.text(x + room + 12, y + 14, short(number), size=12.5, bold=True)
+            canvas.text(x + room + 12, y + 14, f"{number:,}", size=12.5, bold=True)
             canvas.text(WIDTH - _MARGIN, y + 14, remark, "muted", anchor="end")
             y += 26
         y += 12
