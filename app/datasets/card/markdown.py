@@ -35,10 +35,10 @@ def fence(text: str, language: str = "") -> str:
 
 
 def quote(markdown: str) -> str:
-    """Somebody's Markdown, held in a quotation: whatever it leaves open ends with it, and it has
-    no HTML.
+    """Somebody's Markdown, held in a quotation: whatever it leaves open ends with it. It has no
+    HTML, and no pictures, which would tell their host who reads the page.
     """
-    lines = _TAG.sub("&lt;", markdown.strip()).splitlines()
+    lines = _TAG.sub("&lt;", markdown.strip()).replace("![", "!\\[").splitlines()
     return "\n".join(f"> {each}".rstrip() for each in lines)
 
 

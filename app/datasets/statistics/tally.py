@@ -14,7 +14,7 @@ from app.datasets.statistics.entries import LENGTHS, Histogram, Lengths
 MOST_FIELDS = 64
 MOST_VALUES = 60
 """A field with more different values than this is no stratum."""
-LONGEST_VALUE = 80
+LONGEST_VALUE = 200
 """Nor is one with a longer value."""
 SAMPLED = 200
 """Rows kept aside for those who look at a few: the language is told by them."""
