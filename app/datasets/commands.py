@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from app import shell
+from app.datasets import folder as folders
 from app.datasets.difference import Difference
 from app.datasets.manifest import MANIFEST, PublishedManifest
 from app.datasets.pull import pull
@@ -200,6 +201,10 @@ def pull_version(
     directory: Annotated[
         Path | None, typer.Argument(help="Where to; a new folder here if it is not said.")
     ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this split, without the card; may be said several times."),
+    ] = None,
     as_json: shell.Json = False,
 ) -> None:
     """Download a version, the latest if none is given; every byte is checked."""
@@ -220,6 +225,7 @@ def pull_version(
                 client,
                 _ref(dataset),
                 directory,
+                splits=split or (),
                 report=lambda done, total: progress.update(task, completed=done, total=total),
                 warn=lambda what: shell.err.print(f"[yellow]warning[/] {escape(what)}"),
             )
@@ -255,6 +261,32 @@ def _exact(text: str) -> Ref:
     if ref.version is None:
         shell.fail(f"{text!r} should name a version, such as {ref}@1", None, 2)
     return ref
+
+
+@commands.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A folder that was pulled.", exists=True)],
+    split: Annotated[
+        list[str] | None, typer.Option(help="Only this split; may be said several times.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Check a pulled folder against its manifest, without the API; exit code 1 if it differs."""
+    try:
+        manifest, commit, wrong = folders.verify(folder, split or ())
+    except AppError as error:
+        shell.fail(error.detail, error.hint)
+    version = f"{manifest.dataset}@{manifest.version}"
+    if as_json:
+        shell.show({"version": version, "commit": commit, "problems": wrong}, as_json=True)
+    else:
+        shell.out.print(f"{version}, commit {commit}", markup=False)
+        for problem in wrong:
+            shell.err.print(f"  {problem}", markup=False)
+        if not wrong:
+            shell.out.print("every file is as it was published")
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _ref(text: str) -> Ref:

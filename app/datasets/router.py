@@ -185,7 +185,7 @@ async def diff_versions(
     """What changed from an earlier version: rows that came and went and why, files that stayed,
     and how splits, corpora, strata, lengths and the funnel moved.
     """
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     dataset, _ = await publish.get(session, Ref(namespace, name))
     return await diff.between(session, dataset, before or found.version - 1, found.version)
 

@@ -68,7 +68,12 @@ def _length_panels(seen: Statistics) -> Iterator[Panel]:
         ((name, each) for name, each in seen.characters.items() if name not in seen.strata),
         key=lambda item: (-item[1].mean, item[0]),
     )
-    for name, each in wanted[: MOST_PANELS - 1] or [("a row, as JSON", seen.row_characters)]:
+    has_tokens = seen.tokens is not None and seen.tokens.replies is not None
+    shown = wanted[: MOST_PANELS - has_tokens]
+    # Two stand side by side.
+    if (len(shown) + has_tokens) % 2 or not shown:
+        shown.append(("a whole row, as JSON", seen.row_characters))
+    for name, each in shown:
         yield _length(name, "characters", each, "bar")
     if seen.tokens is not None and seen.tokens.replies is not None:
         yield _length("the teacher's reply", "tokens", seen.tokens.replies, "second")

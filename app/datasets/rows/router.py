@@ -14,8 +14,9 @@ from app.auth.dependency import CallerDep
 from app.datasets.manifest import FileEntry, PublishedManifest
 from app.datasets.router import FilesDep, Number, version_of
 from app.datasets.rows.read import lines
+from app.datasets.withdraw import refuse_withdrawn
 from app.errors import NotFound
-from app.names import Name
+from app.names import Name, Ref
 from app.web.paging import PageDep, cursor_at
 from app.web.ranges import matches
 from app.web.route import DatabaseDep, Route
@@ -69,6 +70,7 @@ async def list_rows(
     # A transaction of its own, over before a file is read or a reader waited for.
     async with database.unit_of_work() as session:
         found = await version_of(session, namespace, name, version)
+        await refuse_withdrawn(session, Ref(namespace, name), found)
         manifest = PublishedManifest.model_validate(found.manifest)
     shards = _shards(manifest, split)
     rows = sum(shard.rows or 0 for shard in shards)

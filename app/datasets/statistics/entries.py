@@ -9,8 +9,8 @@ LENGTHS: tuple[int, ...] = tuple(sorted({round(10 ** (k / 8)) for k in range(49)
 """Where the bins of lengths begin: eight to a factor of ten, up to a million. They are fixed, so
 that the histograms of two versions can be laid over each other."""
 
-SIMILARITIES: tuple[float, ...] = tuple(k / 50 for k in range(51))
-"""Likewise for how alike two texts are: fifty bins from 0 to 1."""
+SIMILARITIES: tuple[float, ...] = tuple(k / 50 for k in range(50))
+"""Likewise for how alike two texts are: fifty bins from 0 to 1, which is in the last one."""
 
 
 class Histogram(BaseModel, frozen=True):
