@@ -136,8 +136,8 @@ async def enlist(
     ref = Ref(dataset.namespace, dataset.name, number)
     now = await store.moment(session)
     last = await store.version(session, dataset.id, number - 1)
-    before = None if last is None else PublishedManifest.model_validate(last.manifest)
-    drafted = draft(ref, dataset, corpus, spec, frozen, now, by=by, before=before)
+    told = None if last is None else PublishedManifest.model_validate(last.manifest)
+    drafted = draft(ref, dataset, corpus, spec, frozen, now, by=by, before=told)
     with _disk():
         manifest = await asyncio.to_thread(seal, files, drafted, frozen.samples)
     version = DatasetVersion(
@@ -162,10 +162,10 @@ async def enlist(
 
 
 def _listed(entry: FileEntry, shard: Shard | None) -> dict[str, Any]:
-    row = entry.model_dump() | {"memory": None, "lengths": None}
+    row = entry.model_dump() | {"memory": None, "lengths": None, "values": None}
     if shard is not None:
         lengths = {name: each.model_dump(mode="json") for name, each in shard.lengths.items()}
-        row |= {"memory": shard.memory, "lengths": lengths}
+        row |= {"memory": shard.memory, "lengths": lengths, "values": shard.values}
     return row
 
 

@@ -1,14 +1,11 @@
 """Whether the owners of the teachers behind a version let others train on what they said."""
 
-from collections.abc import Collection, Mapping
-from uuid import UUID
+from collections.abc import Collection, Iterable
 
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.selection import Selection
 from app.datasets.exporter import Origin
-from app.datasets.provenance import store
 from app.errors import Conflict
 from app.names import Ref
 from app.teachers import store as teachers
@@ -25,34 +22,19 @@ class TermsOverride(BaseModel, frozen=True, extra="forbid"):
     """Why that is right here. The card of the version states it, and who said so."""
 
 
-async def check(
-    session: AsyncSession,
-    corpus_id: UUID,
-    selection: Selection,
-    known: Mapping[UUID, Origin],
-    jobs: Collection[UUID] | None,
-) -> None:
-    """Raises `Conflict` if a selected record was made by such a teacher. A selection without any
-    costs one look at the teachers; to be called before anything is written.
+async def check(session: AsyncSession, origins: Iterable[Origin]) -> None:
+    """Raises `Conflict` if one of the selected records was made by such a teacher. To be called
+    before anything is written.
     """
-    forbidden = await _forbidden(session, known)
-    asked = [
-        job
-        for job, origin in known.items()
-        if origin.teacher in forbidden and (jobs is None or job in jobs)
-    ]
-    if asked and (behind := await store.behind(session, corpus_id, asked, selection)):
-        raise refusal({known[job].teacher or "" for job in behind})
-
-
-async def _forbidden(session: AsyncSession, known: Mapping[UUID, Origin]) -> set[str]:
-    names = {origin.teacher for origin in known.values() if origin.teacher is not None}
+    names = {origin.teacher for origin in origins if origin.teacher is not None}
     found = {name: await teachers.find(session, Ref.parse(name)) for name in sorted(names)}
-    return {
+    forbidden = [
         name
         for name, teacher in found.items()
         if teacher is not None and teacher.training == FORBIDDEN
-    }
+    ]
+    if forbidden:
+        raise refusal(forbidden)
 
 
 def refusal(names: Collection[str]) -> Conflict:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from app.datasets.card.markdown import code, details, table
 from app.datasets.card.plots import DUPLICATES, FUNNEL, LENGTHS, STRATA, funnel_stages
+from app.datasets.lengths import Lengths
 from app.datasets.manifest import Manifest
-from app.datasets.statistics.entries import Lengths
 
 
 def strata(manifest: Manifest) -> Iterator[str]:
@@ -23,27 +23,35 @@ def strata(manifest: Manifest) -> Iterator[str]:
 
 
 def lengths(manifest: Manifest) -> Iterator[str]:
+    rows = [(code(name), "characters", each) for name, each in manifest.lengths.items()]
     seen = manifest.statistics
-    if seen is None or not seen.row_characters.rows:
+    if seen is not None and seen.tokens is not None and seen.tokens.replies is not None:
+        rows.append(("the teacher's reply", "tokens", seen.tokens.replies))
+    if not rows:
         return
     yield "### Lengths"
     yield f"![Rows by length]({LENGTHS})"
-    rows = [(code(name), "characters", each) for name, each in seen.characters.items()]
-    rows.append(("the whole row, as JSON", "characters", seen.row_characters))
-    if seen.tokens is not None and seen.tokens.replies is not None:
-        rows.append(("the teacher's reply", "tokens", seen.tokens.replies))
-    head = ("field", "in", "texts:", "shortest:", "half up to:", "95 % up to:", "longest:", "mean:")
+    head = (
+        "column",
+        "in",
+        "texts:",
+        "shortest:",
+        "half up to:",
+        "95 % up to:",
+        "longest:",
+        "mean:",
+    )
     yield details(
         "All lengths",
         table(head, ((name, unit, *_numbers(each)) for name, unit, each in rows)),
-        "The fields are those of the corpus. What half and 95 % do not exceed is read off the "
-        "histogram, to within a tenth.",
+        "Of turns, the contents of all of them together. What half and 95 % do not exceed is read "
+        "off a histogram, and about right.",
     )
 
 
 def _numbers(each: Lengths) -> tuple[str, ...]:
-    whole = (each.rows, each.minimum, each.median, each.p95, each.maximum)
-    return (*(f"{number:,}" for number in whole), f"{each.mean:,.1f}")
+    whole = (each.rows, each.min, each.about(0.5), each.about(0.95), each.max)
+    return (*(f"{number:,}" for number in whole), f"{each.total / each.rows:,.1f}")
 
 
 def funnel(manifest: Manifest) -> Iterator[str]:

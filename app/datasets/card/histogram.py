@@ -1,12 +1,10 @@
 """Histograms side by side: lengths on a logarithmic axis, similarities on a straight one."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log10
 
 from app.datasets.card.svg import WIDTH, Canvas, fitting, short
-from app.datasets.statistics.entries import LENGTHS, SIMILARITIES, Histogram
 
 _MARGIN, _GAP = 24, 32
 _TALL, _AXIS, _HEAD, _LEFT = 120, 26, 56, 38
@@ -16,7 +14,8 @@ _TALL, _AXIS, _HEAD, _LEFT = 120, 26, 56, 38
 class Panel:
     name: str
     remark: str
-    histogram: Histogram
+    bins: Sequence[tuple[float, float, int]]
+    """Where each begins and ends, and how many are in it; in their order, empty ones left out."""
     mark: float | None = None
     """A value to point at."""
     mark_said: str = ""
@@ -41,7 +40,7 @@ def _panel(canvas: Canvas, panel: Panel, x: float, y: float, wide: float) -> Non
     canvas.text(x, y + 27, fitting(panel.remark, wide), "muted", size=12)
     left, floor = x + _LEFT, y + _HEAD + _TALL
     room = wide - _LEFT
-    bins = list(_bins(panel))
+    bins = panel.bins
     if not bins:
         return
     place = _scale(panel, bins[0][0], bins[-1][1], left, room)
@@ -81,16 +80,6 @@ def _panel(canvas: Canvas, panel: Panel, x: float, y: float, wide: float) -> Non
             size=11,
             anchor="start" if is_left else "end",
         )
-
-
-def _bins(panel: Panel) -> Iterator[tuple[float, float, int]]:
-    """Where each begins and ends, and how many are in it."""
-    edges: Sequence[float] = LENGTHS if panel.is_length else SIMILARITIES
-    shown = panel.histogram
-    for begin, count in zip(shown.begins, shown.counts, strict=True):
-        later = bisect_right(edges, begin)
-        step = begin * 1.33 if panel.is_length else begin + 0.02
-        yield begin, edges[later] if later < len(edges) else step, count
 
 
 def _scale(

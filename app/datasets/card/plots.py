@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from app.curation import funnel as stages
 from app.datasets.card.histogram import Panel, histograms
 from app.datasets.card.svg import bars
+from app.datasets.lengths import EDGES, Lengths
 from app.datasets.manifest import Manifest
-from app.datasets.statistics.entries import Lengths, Statistics
+from app.datasets.statistics.entries import Statistics
 
 FUNNEL, LENGTHS, STRATA, DUPLICATES = (
     f"plots/{name}.svg" for name in ("funnel", "lengths", "strata", "duplicates")
@@ -25,12 +26,12 @@ def plots(manifest: Manifest) -> dict[str, str]:
 def _plots(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if manifest.funnel.generated:
         yield FUNNEL, _funnel(manifest)
+    if panels := list(_length_panels(manifest)):
+        title = "How long the rows are"
+        yield LENGTHS, histograms(title, "rows by length, on a logarithmic axis", panels)
     seen = manifest.statistics
     if seen is None:
         return
-    if panels := list(_length_panels(seen)):
-        title = "How long the rows are"
-        yield LENGTHS, histograms(title, "rows by length, on a logarithmic axis", panels)
     if few := dict(list(seen.strata.items())[:MOST_PANELS]):
         yield STRATA, _strata(few, manifest.rows)
     if alike := list(_alike_panels(seen)):
@@ -63,31 +64,35 @@ def _funnel(manifest: Manifest) -> str:
     return bars("From replies to rows", "of the jobs behind this version", [("", rows)])
 
 
-def _length_panels(seen: Statistics) -> Iterator[Panel]:
-    wanted = sorted(
-        ((name, each) for name, each in seen.characters.items() if name not in seen.strata),
-        key=lambda item: (-item[1].mean, item[0]),
+def _length_panels(manifest: Manifest) -> Iterator[Panel]:
+    """The columns with the longest texts, and what the teacher wrote."""
+    seen = manifest.statistics
+    few = seen.strata if seen is not None else {}
+    texts = sorted(
+        ((name, each) for name, each in manifest.lengths.items() if name not in few and each.total),
+        key=lambda item: (-item[1].total / item[1].rows, item[0]),
     )
-    has_tokens = seen.tokens is not None and seen.tokens.replies is not None
-    shown = wanted[: MOST_PANELS - has_tokens]
-    # Two stand side by side.
-    if (len(shown) + has_tokens) % 2 or not shown:
-        shown.append(("a whole row, as JSON", seen.row_characters))
-    for name, each in shown:
+    replies = seen.tokens.replies if seen is not None and seen.tokens is not None else None
+    for name, each in texts[: MOST_PANELS - (replies is not None)]:
         yield _length(name, "characters", each, "bar")
-    if seen.tokens is not None and seen.tokens.replies is not None:
-        yield _length("the teacher's reply", "tokens", seen.tokens.replies, "second")
+    if replies is not None:
+        yield _length("the teacher's reply", "tokens", replies, "second")
 
 
 def _length(name: str, unit: str, each: Lengths, colour: str) -> Panel:
+    half = each.about(0.5)
     return Panel(
         name=name,
-        remark=f"{unit}: {each.minimum:,} to {each.maximum:,}, on average {each.mean:,.0f}",
-        histogram=each.histogram,
-        mark=each.median or None,
-        mark_said=f"half up to {each.median:,}",
+        remark=f"{unit}: {each.min:,} to {each.max:,}, on average {each.total / each.rows:,.0f}",
+        bins=[(low, _end(low), rows) for low, rows in sorted(each.bins.items()) if low],
+        mark=half or None,
+        mark_said=f"half up to {half:,}",
         colour=colour,
     )
+
+
+def _end(low: int) -> int:
+    return next((edge for edge in EDGES if edge > low), 2 * low)
 
 
 def _strata(few: Mapping[str, Mapping[str, int]], rows: int) -> str:
@@ -110,9 +115,10 @@ def _alike_panels(seen: Statistics) -> Iterator[Panel]:
         ("near-duplicates", twice.near, twice.near_similarity),
         ("ROUGE-L", twice.rouge, twice.rouge_score),
     ):
-        if histogram is not None and histogram.begins:
+        if histogram is not None:
+            bins = [(low, round(low + 0.02, 2), n) for low, n in sorted(histogram.bins.items())]
             remark = f"{count:,} replies, by {_MEASURE[name]}"
-            yield Panel(name, remark, histogram, colour="second", is_length=False)
+            yield Panel(name, remark, bins, colour="second", is_length=False)
 
 
 _MEASURE = {"near-duplicates": "Jaccard similarity", "ROUGE-L": "ROUGE-L"}

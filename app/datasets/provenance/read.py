@@ -39,7 +39,7 @@ async def read(session: AsyncSession, made_by: Mapping[Origin, int]) -> Provenan
             _teacher(name, await teachers.find(session, Ref.parse(name)), rows)
             for name, rows in asked.items()
         ],
-        jobs=[_asked(job, said.get(job, _UNKNOWN)) for job in sorted(o.job_id for o in made_by)],
+        jobs=[_asked(job, said.get(job, _UNKNOWN)) for job in sorted({o.job_id for o in made_by})],
         imported=sum(rows for origin, rows in made_by.items() if origin.teacher is None),
     )
 

@@ -1,69 +1,16 @@
 """What is counted of a version's rows, as its manifest has it."""
 
-from collections.abc import Sequence
-from math import log10
-
 from pydantic import BaseModel, Field
 
-LENGTHS: tuple[int, ...] = tuple(sorted({round(10 ** (k / 8)) for k in range(49)}))
-"""Where the bins of lengths begin: eight to a factor of ten, up to a million. They are fixed, so
-that the histograms of two versions can be laid over each other."""
-
-SIMILARITIES: tuple[float, ...] = tuple(k / 50 for k in range(50))
-"""Likewise for how alike two texts are: fifty bins from 0 to 1, which is in the last one."""
+from app.datasets.lengths import Lengths
 
 
 class Histogram(BaseModel, frozen=True):
-    """How many values fall where. A bin holds the values from its own beginning to that of the
-    next; the last one holds all that are greater.
-    """
+    """How many of the measured values lie where between 0 and 1, in fifty bins."""
 
-    begins: list[float] = Field(examples=[[10, 13, 18]])
-    """Of each bin; empty bins at both ends are left out."""
-    counts: list[int] = Field(examples=[[2, 40, 7]])
-    below: int = 0
-    """Values below all bins: texts without a character."""
-
-    @classmethod
-    def of(cls, edges: Sequence[float], counts: Sequence[int], below: int = 0) -> "Histogram":
-        filled = [place for place, count in enumerate(counts) if count]
-        kept = range(filled[0], filled[-1] + 1) if filled else range(0)
-        return cls(
-            begins=[edges[place] for place in kept],
-            counts=[counts[place] for place in kept],
-            below=below,
-        )
-
-    @property
-    def total(self) -> int:
-        return self.below + sum(self.counts)
-
-    def quantile(self, share: float) -> int:
-        """About the length that this share of the values does not exceed: exact to a bin, and
-        within it as if they lay evenly on its logarithmic axis.
-        """
-        left = share * self.total - self.below
-        for begin, count in zip(self.begins, self.counts, strict=True):
-            if count and left <= count:
-                end = next((edge for edge in LENGTHS if edge > begin), begin)
-                low, high = log10(begin), log10(max(begin, end - 1))
-                return round(10 ** (low + (high - low) * max(left, 0) / count))
-            left -= count
-        return 0
-
-
-class Lengths(BaseModel, frozen=True):
-    """How long the values of a field are."""
-
-    rows: int
-    """That have it, as text."""
-    minimum: int
-    maximum: int
-    mean: float
-    median: int
-    """About: from the histogram, as is the next."""
-    p95: int
-    histogram: Histogram
+    total: int
+    bins: dict[float, int] = Field(examples=[{"0.7": 2, "0.72": 40}])
+    """By the lower end of each bin that is not empty; the last one, 0.98, holds 1 too."""
 
 
 class Tokens(BaseModel, frozen=True):
@@ -76,7 +23,7 @@ class Tokens(BaseModel, frozen=True):
     cached: int
     """Of the prompt tokens, those that a prefix cache served."""
     replies: Lengths | None
-    """Completion tokens of each reply that became a record."""
+    """Completion tokens of each reply that became a record; of many, about 20,000 of them."""
 
 
 class Duplicates(BaseModel, frozen=True):
@@ -93,13 +40,9 @@ class Duplicates(BaseModel, frozen=True):
 
 
 class Statistics(BaseModel, frozen=True):
-    characters: dict[str, Lengths]
-    """By field of the corpus, those whose values are texts; at most 64."""
-    row_characters: Lengths
-    """All fields of a row as JSON."""
     strata: dict[str, dict[str, int]]
-    """Rows by value, of each field that has few different ones; those of a seed matrix come
-    first. Values other than texts are written as JSON."""
+    """Rows by value, of each field of the corpus that has few different ones. Values other than
+    texts are written as JSON."""
     matrix: list[str]
     """Of these fields, those that a seed matrix set."""
     languages: dict[str, float]

@@ -1,13 +1,14 @@
 """SQL of what is counted besides the rows: tokens, and how alike refused duplicates were."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.datasets.statistics.entries import LENGTHS, SIMILARITIES, Histogram, Lengths, Tokens
+from app.datasets.lengths import EDGES, Lengths
+from app.datasets.statistics.entries import Histogram, Tokens
 
 READ = 20_000
 """Replies whose tokens are counted, about; of more, every second, third, … item's."""
@@ -54,7 +55,7 @@ async def tokens(
         {
             "asked": list(asked),
             "decided": list(decided),
-            "edges": list(LENGTHS),
+            "edges": list(EDGES),
             "every": max(1, rows // READ),
         },
     )
@@ -66,36 +67,25 @@ async def tokens(
     )
 
 
-def _lengths(bins: Any) -> Lengths | None:
+def _lengths(bins: Sequence[Any]) -> Lengths | None:
     if not bins:
         return None
-    below, *counts = _spread(((row.bin, row.n) for row in bins), len(LENGTHS))
-    histogram = Histogram.of(LENGTHS, counts, below)
     return Lengths(
-        rows=histogram.total,
-        minimum=min(row.least for row in bins),
-        maximum=max(row.most for row in bins),
-        mean=round(float(sum(row.total for row in bins)) / histogram.total, 2),
-        median=histogram.quantile(0.5),
-        p95=histogram.quantile(0.95),
-        histogram=histogram,
+        rows=sum(row.n for row in bins),
+        total=int(sum(row.total for row in bins)),
+        min=min(row.least for row in bins),
+        max=max(row.most for row in bins),
+        bins={(0, *EDGES)[row.bin]: row.n for row in bins},
     )
-
-
-def _spread(bins: Iterator[tuple[int, int]], most: int) -> list[int]:
-    counts = [0] * (most + 1)
-    for place, count in bins:
-        counts[place] = count
-    return counts
 
 
 async def alike(session: AsyncSession, decided: Collection[UUID], reason: str) -> Histogram | None:
     """The measured values of the rejects of this reason; nothing where there are none."""
     found = await session.execute(
-        _ALIKE, {"decided": list(decided), "reason": reason, "edges": list(SIMILARITIES)}
+        _ALIKE, {"decided": list(decided), "reason": reason, "edges": _SIMILARITIES}
     )
-    bins = [(row.bin, row.n) for row in found]
-    if not bins:
-        return None
-    below, *counts = _spread(iter(bins), len(SIMILARITIES))
-    return Histogram.of(SIMILARITIES, counts, below)
+    bins = {_SIMILARITIES[max(row.bin, 1) - 1]: row.n for row in found}
+    return Histogram(total=sum(bins.values()), bins=bins) if bins else None
+
+
+_SIMILARITIES = [k / 50 for k in range(50)]
