@@ -116,6 +116,6 @@ def test_the_head_says_exactly_what_the_files_hold(page: str) -> None:
     assert head["task_categories"] == ["text-generation"]
     assert {"synthetic", "sft"} <= set(head["tags"])
     assert head["configs"][0]["data_files"] == [
-        {"split": "train", "path": "data/train-*-of-00001.parquet"}
+        {"split": "train", "path": "data/train-*-of-00002.parquet"}
     ]
     assert head["dataset_info"]["splits"][0]["num_examples"] == 40

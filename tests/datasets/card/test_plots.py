@@ -1,14 +1,21 @@
 """Plots: equal bytes for equal numbers, well-formed whatever a name holds, nothing from outside."""
 
 import re
+from bisect import bisect_right
+from itertools import pairwise
+from math import ceil
 from xml.etree import ElementTree as ET
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.datasets.card.histogram import Panel, histograms
 from app.datasets.card.svg import bars
-from app.datasets.statistics.entries import LENGTHS, SIMILARITIES, Histogram
+from app.datasets.lengths import EDGES, measured
 
+SIMILARITIES = [k / 50 for k in range(51)]
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>&\x00\x0b\ud7ff 'a' \"b\" 漢字"
 
@@ -27,21 +34,31 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     assert len(lengths) == 2
 
 
-@pytest.mark.parametrize("edges", [LENGTHS, SIMILARITIES])
-def test_a_histogram_has_a_bar_for_each_filled_bin_within_its_picture(
-    edges: tuple[float, ...],
-) -> None:
-    for counts in ([0] * 5 + [1], [3, 0, 1] + [0] * 20, [1] * len(edges)):
-        padded = (counts + [0] * len(edges))[: len(edges)]
-        panel = Panel(HOSTILE, "", Histogram.of(edges, padded), is_length=edges is LENGTHS)
+@pytest.mark.parametrize("is_length", [True, False])
+def test_a_histogram_has_a_bar_for_each_bin_within_its_picture(*, is_length: bool) -> None:
+    every = [(low, high) for low, high in pairwise(EDGES if is_length else SIMILARITIES)]
+    for places in ([5], [0, 2, len(every) - 1], range(len(every))):
+        bins = [(*every[place], place + 1) for place in places]
+        panel = Panel(HOSTILE, "", bins, is_length=is_length)
         picture = drawn(histograms("How long", "", [panel, panel]))
         found = picture.findall(f"{SVG}rect[@class='bar']")
-        assert len(found) == 2 * sum(count > 0 for count in counts)
+        assert len(found) == 2 * len(bins)
         for each in found:
             x, width = float(each.attrib["x"]), float(each.attrib["width"])
             assert 0 < x < x + width < float(picture.attrib["width"])
 
 
 def test_an_empty_histogram_has_no_bars() -> None:
-    panel = Panel("none", "", Histogram.of(LENGTHS, [0] * len(LENGTHS)))
+    panel = Panel("none", "", [])
     assert not drawn(histograms("How long", "", [panel])).findall(f"{SVG}rect[@class='bar']")
+
+
+@given(st.lists(st.integers(0, 3_000), min_size=1, max_size=50), st.floats(0.01, 1))
+def test_a_length_that_a_share_does_not_exceed_is_right_to_a_bin(
+    lengths: list[int], share: float
+) -> None:
+    table = pa.table({"text": ["x" * length for length in lengths]})
+    about = measured(table)["text"].about(share)
+    exact = sorted(lengths)[max(ceil(share * len(lengths)) - 1, 0)]
+    assert min(lengths) <= about <= max(lengths)
+    assert bisect_right(EDGES, about) == bisect_right(EDGES, exact)

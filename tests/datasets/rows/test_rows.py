@@ -11,13 +11,11 @@ import pytest
 from fastapi import FastAPI
 
 from app.datasets.files import Files
-from app.datasets.freeze import freeze
-from app.datasets.manifest import FileEntry
+from app.datasets.publish import publish
 from app.datasets.rows import router
 from app.datasets.rows.read import lines
 from app.datasets.shards import Sizes
-from app.datasets.spec import VersionSpec
-from app.datasets.splits import Splits
+from app.datasets.spec import PublishSpec
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
@@ -114,13 +112,13 @@ async def test_no_connection_is_held_while_rows_are_read(
 async def test_any_run_of_rows_is_read_across_shards_and_row_groups(
     database: Database, corpus: Grown, settings: Settings
 ) -> None:
-    files, sizes = Files(settings.data_dir), Sizes(group_rows=7, shard_rows=20)
     await add(database, corpus, await job(database, corpus), questions(50))
-    frozen = await freeze(database, files, corpus.corpus_id, VersionSpec(), Splits(), sizes)
-    shards = [
-        FileEntry(path="", sha256=shard.sha256, size=shard.size, rows=shard.rows)
-        for shard in frozen.shards
-    ]
+    spec = PublishSpec.model_validate({"dataset": "faq", "decontaminate": []})
+    sizes = Sizes(group_rows=7, shard_rows=20)
+    made = await publish(database, settings.data_dir, corpus.corpus_id, spec, sizes)
+    shards = [each for each in made.manifest.files if each.split is not None]
+    assert [shard.rows for shard in shards] == [20, 20, 10]
+    files = Files(settings.data_dir)
     for start in range(0, 51, 3):
         for stop in range(start, 51, 5):
             read = b"".join(lines(files, shards, start, stop)).splitlines()
