@@ -6,6 +6,7 @@ from typing import Any
 
 from app.datasets.card import counts, made
 from app.datasets.card.front_matter import front_matter
+from app.datasets.card.left_out import left_out
 from app.datasets.card.markdown import code, details, fence, line, quote, table
 from app.datasets.card.snippets import snippets
 from app.datasets.manifest import Manifest
@@ -43,8 +44,7 @@ def _sections(manifest: Manifest, samples: Sequence[Mapping[str, Any]]) -> Itera
     yield from made.how(manifest)
     yield from counts.funnel(manifest)
     yield from counts.duplicates(manifest)
-    yield from _decontamination(manifest)
-    yield from _semantic(manifest)
+    yield from left_out(manifest)
     yield "## Limits"
     yield "\n".join(f"- {each}" for each in _limits(manifest))
     yield "## Cite it"
@@ -65,10 +65,15 @@ def _warned(manifest: Manifest) -> Iterator[str]:
 def _what(manifest: Manifest) -> str:
     shares = manifest.statistics.languages if manifest.statistics else {}
     spoken = ", ".join(f"{code} ({share:.0%})" for code, share in shares.items())
+    names = [each.corpus for each in manifest.corpora] or [manifest.corpus]
+    corpora = " and ".join(code(name) for name in names)
+    these = "corpus" if len(names) == 1 else "corpora"
+    brought = manifest.provenance.imported if manifest.provenance else 0
+    wrote = f"All but {brought:,} imported ones were" if brought else "They were"
     return (
-        f"{manifest.rows:,} synthetic records from the corpus {code(manifest.corpus)}, as it "
-        f"stood at {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC. They were written by a model, "
-        "and passed the filters and the deduplication of the jobs below."
+        f"{manifest.rows:,} synthetic records from the {these} {corpora}, at "
+        f"{manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC. {wrote} written by a model; all passed "
+        "the filters and the deduplication of the jobs below."
         + (f" Languages, as found in a sample: {spoken}." if spoken else "")
     )
 
@@ -92,10 +97,13 @@ def _splits(manifest: Manifest) -> Iterator[str]:
             for name, split in manifest.splits.items()
         ),
     )
-    yield (
-        "A row's split follows from the seed row it was made from, or from its own content where "
-        "there is none, and is the same in every version."
-    )
+    yield _TOGETHER.get(manifest.split_by, "") + "A row's split is the same in every version."
+
+
+_TOGETHER = {
+    "seed": "Rows that were made from one seed row are in one split. ",
+    "cluster": "Rows that are near-duplicates of each other are in one split. ",
+}
 
 
 def _samples(samples: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -128,41 +136,6 @@ def _cut(value: Any) -> Any:
 _LONGEST_LIST = 40
 
 
-def _decontamination(manifest: Manifest) -> Iterator[str]:
-    checked = manifest.decontamination
-    if checked is None:
-        return
-    yield "### Evaluation sets"
-    if not checked.sets:
-        yield "The rows were not checked against any evaluation set."
-        return
-    sets = ", ".join(code(name) for name in checked.sets)
-    yield (
-        f"{checked.rows_checked:,} records were checked against {sets}. "
-        f"{checked.rows_left_out:,} were left out: they have {checked.threshold:.0%} or more of "
-        f"the words of an item, in runs of eight. {checked.rows_flagged:,} of the rows here have "
-        "13 words in a row of an item."
-    )
-    if checked.rows_left_out:
-        rows = ((code(e.record), f"{e.coverage:g}", code(e.why)) for e in checked.left_out)
-        yield details(
-            f"The first {len(checked.left_out):,} left out, by record",
-            table(("record", "coverage:", "why"), rows),
-        )
-
-
-def _semantic(manifest: Manifest) -> Iterator[str]:
-    apart = manifest.semantic
-    if apart is None:
-        return
-    yield "### Alike in meaning"
-    yield (
-        f"{apart.alike:,} records were left out: by the vectors of {code(apart.model)}, each has "
-        f"a cosine of {apart.max_similarity:g} or more with an older row here. "
-        f"{apart.not_compared:,} more were left out because they had not been compared yet."
-    )
-
-
 def _limits(manifest: Manifest) -> Iterator[str]:
     yield (
         "The text is a model's: it may be wrong, biased or unsafe, and nobody has read all of it."
@@ -186,9 +159,10 @@ def _limits(manifest: Manifest) -> Iterator[str]:
             "near-copies were not."
         )
     checked = manifest.decontamination
-    if checked is not None and not checked.sets:
+    if checked is None or not checked.sets:
         yield "Nobody checked whether a row copies an item of an evaluation set."
-    yield "Decontamination knows only the evaluation sets named above, and only their wording."
+    else:
+        yield "Copies of evaluation items were told by their wording, and by that of no other set."
 
 
 def _cite(manifest: Manifest) -> Iterator[str]:

@@ -119,3 +119,29 @@ def test_the_head_says_exactly_what_the_files_hold(page: str) -> None:
         {"split": "train", "path": "data/train-*-of-00002.parquet"}
     ]
     assert head["dataset_info"]["splits"][0]["num_examples"] == 40
+
+
+async def test_what_was_left_out_is_told_with_its_reason(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    for number in (1, 2):
+        corpus = await grow(database, f"default/part{number}")
+        rows = [
+            {"question": f"q{n}", "answer": f"Answer {n}, of the same to {number * (n > 5)}."}
+            for n in range(10)
+        ]
+        await add(database, corpus, await job(database, corpus), rows)
+    body = {"name": "parts", "corpora": ["part1", "part2"]}
+    assert (await api.post("/v1/datasets", json=body)).status_code == 201
+    mix = [{"by": ["_corpus"], "cap": 7}]
+    answer = await api.post("/v1/datasets/default/parts/versions", json={"mix": mix})
+    assert answer.status_code == 201, answer.text
+    page = (await api.get("/v1/datasets/default/parts/versions/1/files/README.md")).text
+    for told in (
+        "from the corpora `default/part1` and `default/part2`",
+        "| `default/part1` | 10 | 7 |",
+        "beyond its share of the mix",
+        "By `_corpus`, at most 7 each",
+        "No two rows have a Jaccard similarity of 0.7 or more in",
+    ):
+        assert told in page, told
