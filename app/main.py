@@ -14,6 +14,7 @@ from app.curation.parser import parsers
 from app.datasets import router as datasets
 from app.datasets.exporter import exporters
 from app.datasets.receipts import Receipts
+from app.datasets.rows import router as rows
 from app.db import Database
 from app.errors import Unavailable
 from app.evaluations import router as evaluations
@@ -62,6 +63,7 @@ def routers() -> list[APIRouter]:
         datasets.router,
         datasets.signed_files,
         recall.router,
+        rows.router,
     ]
 
 

@@ -1,14 +1,23 @@
 """Datasets over the shell."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
 
 from app import shell
+from app.datasets import folder as folders
 from app.datasets.difference import Difference
 from app.datasets.manifest import MANIFEST, PublishedManifest
 from app.datasets.pull import pull
@@ -68,6 +77,10 @@ def publish(
             dir_okay=False,
         ),
     ] = None,
+    terms_override: Annotated[
+        str | None,
+        typer.Option(help="Why to publish though a teacher's terms forbid training on it."),
+    ] = None,
     as_json: shell.Json = False,
 ) -> None:
     """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
@@ -80,6 +93,8 @@ def publish(
     if split or split_by:
         by = {"by": split_by} if split_by else {}
         body["splits"] = dict(_share(text) for text in split or ["train=1"]) | by
+    if terms_override:
+        body["terms_override"] = {"reason": terms_override}
     with shell.client() as client:
         url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
         if client.get(url).status_code == 404:  # noqa: PLR2004
@@ -164,11 +179,44 @@ def list_datasets(
     )
 
 
+@commands.command()
+def rows(
+    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    split: Annotated[str, typer.Option(help="One of the version's.")] = "train",
+    as_json: shell.Json = False,
+) -> None:
+    """Print the rows of a version, the latest if none is given, one JSON object a line."""
+    ref = _ref(dataset)
+    url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions"
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        shell.client() as client,
+        Progress(*columns, console=shell.err, disable=as_json) as progress,
+    ):
+        # The latest now is the latest for all of it, whatever is published meanwhile.
+        made = shell.check(client.get(f"{url}/{ref.version or 'latest'}"))
+        wanted = (made["splits"].get(split) or {}).get("rows")
+        task = progress.add_task(f"{made['dataset']}@{made['version']} {split}", total=wanted)
+        query = {"split": split, "stream": "true"}
+        with client.stream("GET", f"{url}/{made['version']}/rows", params=query) as answer:
+            if not answer.is_success:
+                answer.read()
+                shell.check(answer)
+            for block in answer.iter_bytes():
+                sys.stdout.buffer.write(block)
+                progress.advance(task, block.count(b"\n"))
+        sys.stdout.buffer.flush()
+
+
 @commands.command("pull")
 def pull_version(
     dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
     directory: Annotated[
         Path | None, typer.Argument(help="Where to; a new folder here if it is not said.")
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this split, without the card; may be said several times."),
     ] = None,
     as_json: shell.Json = False,
 ) -> None:
@@ -190,6 +238,7 @@ def pull_version(
                 client,
                 _ref(dataset),
                 directory,
+                splits=split or (),
                 report=lambda done, total: progress.update(task, completed=done, total=total),
                 warn=lambda what: shell.err.print(f"[yellow]warning[/] {escape(what)}"),
             )
@@ -259,6 +308,32 @@ def _exact(text: str) -> Ref:
     if ref.version is None:
         shell.fail(f"{text!r} should name a version, such as {ref}@1", None, 2)
     return ref
+
+
+@commands.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A folder that was pulled.", exists=True)],
+    split: Annotated[
+        list[str] | None, typer.Option(help="Only this split; may be said several times.")
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Check a pulled folder against its manifest, without the API; exit code 1 if it differs."""
+    try:
+        manifest, commit, wrong = folders.verify(folder, split or ())
+    except AppError as error:
+        shell.fail(error.detail, error.hint)
+    version = f"{manifest.dataset}@{manifest.version}"
+    if as_json:
+        shell.show({"version": version, "commit": commit, "problems": wrong}, as_json=True)
+    else:
+        shell.out.print(f"{version}, commit {commit}", markup=False)
+        for problem in wrong:
+            shell.err.print(f"  {problem}", markup=False)
+        if not wrong:
+            shell.out.print("every file is as it was published")
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _ref(text: str) -> Ref:

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.selection import Selection
-from app.datasets import store
+from app.datasets import store, terms
 from app.datasets.assign import Assigned, assign
-from app.datasets.exporter import Origin
+from app.datasets.exporter import Origin, Row
 from app.datasets.features import Features
 from app.datasets.files import Files
 from app.datasets.gate import Gate
@@ -29,13 +29,17 @@ from app.datasets.manifest import (
 from app.datasets.membership import History, Member
 from app.datasets.mix import mixed
 from app.datasets.models import Dataset
-from app.datasets.pick import Pick
+from app.datasets.pick import Pick, drawn
+from app.datasets.provenance import read as provenance
+from app.datasets.provenance.entries import Provenance
 from app.datasets.reuse import parts
 from app.datasets.screens import screened
 from app.datasets.shards import Shard, ShardWriter, Sizes
 from app.datasets.sieve import Sieve, Tally
 from app.datasets.spec import VersionSpec
 from app.datasets.splits import Splits
+from app.datasets.statistics.entries import Statistics
+from app.datasets.statistics.gather import gather
 from app.datasets.sweep import Signed, Texts, swept
 from app.datasets.twins import Twins
 from app.db import Database
@@ -66,6 +70,10 @@ class Frozen:
     before: History
     """What the dataset's earlier versions had."""
     members: Sequence[Member]
+    provenance: Provenance
+    statistics: Statistics
+    samples: tuple[Mapping[str, Any], ...]
+    """A few rows, as they are published."""
     reasons: Mapping[UUID, str]
     """Why rows of the version before were left out, where a check said so."""
     taken_at: datetime
@@ -98,6 +106,8 @@ async def freeze(
         picks = await picked(session, ground, spec)
         if not picks:
             raise _nothing(spec.selection)
+        if spec.terms_override is None:
+            await terms.check(session, _rows_of(ground, picks))
         tally = Tally(ground.before.current)
         gate = Gate(against, await evaluations.load(session, against))
         selected = Counter(pick.corpus_id for pick in picks)
@@ -124,6 +134,20 @@ async def freeze(
         finally:
             writer.abandon()
         rows_of = _rows_of(ground, assigned.picks)
+        asked = [origin.job_id for origin in rows_of]
+        decided = {pick.job_id for pick in assigned.picks}
+        funnel = await store.funnel(session, asked, decided)
+        sample = await _sample(session, ground, assigned.picks)
+        statistics = await gather(
+            session,
+            counted=[shard.values for shard in shards],
+            sample=sample,
+            matrix=await provenance.axes(session, rows_of),
+            asked=asked,
+            decided=decided,
+            rows=len(assigned.picks),
+            rejected=funnel["rejected"],
+        )
         return Frozen(
             shards=tuple(shards),
             shape=ground.shape,
@@ -131,11 +155,10 @@ async def freeze(
             splits=splits,
             rows_of=tuple(sorted(rows_of.items(), key=lambda entry: entry[0].job_id)),
             corpora=tuple(_corpora(ground, selected, assigned.picks)),
-            funnel=await store.funnel(
-                session,
-                [origin.job_id for origin in rows_of],
-                {pick.job_id for pick in assigned.picks},
-            ),
+            funnel=funnel,
+            provenance=await provenance.read(session, rows_of),
+            statistics=statistics,
+            samples=_shown(sample, members, splits, spec, ground),
             decontamination=gate.entry,
             semantic=semantic,
             near=near,
@@ -227,6 +250,30 @@ async def _write(
             members += [before.current[pick.id] for pick in part.picks]
     await write(rest)
     return members
+
+
+async def _sample(session: AsyncSession, ground: Ground, picks: Sequence[Pick]) -> list[Row]:
+    """Some of the rows, read again: shards that stay as they are were not read at all."""
+    pages = store.rows(session, drawn(picks, _SAMPLED), ground.origins)
+    return [row async for page in pages for row in page]
+
+
+def _shown(
+    sample: Sequence[Row],
+    members: Sequence[Member],
+    splits: Splits,
+    spec: VersionSpec,
+    ground: Ground,
+) -> tuple[Mapping[str, Any], ...]:
+    """Of the first split: nobody should read what students will be examined on."""
+    wanted = {row.id for row in sample}
+    shown = {each.id for each in members if each.id in wanted and each.split == splits.names[0]}
+    first = [row for row in sample if row.id in shown][:_SHOWN]
+    features = spec.layout.features(ground.columns)
+    return tuple(spec.layout(row, features) for row in first)
+
+
+_SAMPLED, _SHOWN = 200, 3
 
 
 def _rows_of(ground: Ground, picks: Sequence[Pick]) -> dict[Origin, int]:

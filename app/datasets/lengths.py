@@ -1,6 +1,7 @@
 """How long the texts of published columns are: counted by shard, and added up for a version."""
 
 from collections.abc import Iterable
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _PER_OCTAVE = 2
+EDGES = tuple(sorted({ceil(2 ** (k / _PER_OCTAVE)) for k in range(24 * _PER_OCTAVE)}))
+"""Where bins begin, after the one of 0."""
 
 
 class Lengths(BaseModel, frozen=True):
@@ -31,6 +34,20 @@ class Lengths(BaseModel, frozen=True):
             seen += rows
             if seen >= share * self.rows:
                 return low
+        return self.max
+
+    def about(self, share: float) -> int:
+        """The length that about this share does not exceed: right to a bin, and within it as if
+        they lay evenly on a logarithmic axis.
+        """
+        left = share * self.rows
+        for low, rows in sorted(self.bins.items()):
+            if left <= rows:
+                end = next((edge for edge in EDGES if edge > low), low)
+                place = left / rows if rows else 0.0
+                found = round(max(low, 1) * (max(end - 1, 1) / max(low, 1)) ** place) if low else 0
+                return min(max(found, self.min), self.max)
+            left -= rows
         return self.max
 
     def plus(self, other: "Lengths") -> "Lengths":

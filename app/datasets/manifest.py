@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from app.datasets.features import Kind
 from app.datasets.lengths import Lengths
+from app.datasets.provenance.entries import Override, Provenance
+from app.datasets.statistics.entries import Statistics
 
 CARD = "README.md"
 MANIFEST = "manifest.json"
@@ -19,7 +21,7 @@ class FileEntry(BaseModel, frozen=True):
     sha256: str
     size: int
     split: str | None = None
-    """Null for the card and the manifest."""
+    """Null for the card, its plots and the manifest."""
     rows: int | None = None
 
 
@@ -146,6 +148,17 @@ class SemanticEntry(BaseModel, frozen=True):
     """Left out because the corpus's semantic report had not come to them."""
 
 
+class BeforeEntry(BaseModel, frozen=True):
+    """The version before this one, and how this one differs from it."""
+
+    version: int
+    commit: str
+    rows: int
+    published_at: datetime
+    changes: list[str]
+    """In words."""
+
+
 class Manifest(BaseModel, frozen=True):
     dataset: str = Field(examples=["support/faq"])
     version: int
@@ -177,6 +190,15 @@ class Manifest(BaseModel, frozen=True):
     """Null for versions from before there was this check."""
     semantic: SemanticEntry | None = None
     """Null where what means the same was let through."""
+    provenance: Provenance | None = None
+    """Who and what made the rows. Null for versions from before this was written down."""
+    statistics: Statistics | None = None
+    """Null likewise."""
+    terms_override: Override | None = None
+    """Why rows are here of a teacher whose owner forbids training on them; null where there are
+    none."""
+    before: BeforeEntry | None = None
+    """Null for the first version."""
     snapshot_at: datetime
     """The moment whose records these are."""
     published_at: datetime

@@ -88,6 +88,8 @@ class DatasetFile(Base, kw_only=True):
     """Bytes of its rows in memory."""
     lengths: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """How long the texts of each of its columns are."""
+    values: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Its rows by value, of the fields that have few."""
 
 
 class DatasetRow(Base, kw_only=True):

@@ -1,6 +1,8 @@
 """A record on its way into a version, before its fields are read."""
 
 import hashlib
+import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -32,3 +34,8 @@ class Pick:
     def rank(self) -> tuple[bool, int, UUID]:
         """The first of a stratum stay: what the version before had, then by a hash."""
         return self.split is None, hashed(b"mix" + self.digest), self.id
+
+
+def drawn(picks: Sequence[Pick], count: int) -> list[Pick]:
+    """Some of them, as if drawn at random, and the same of the same; in the order of the draw."""
+    return heapq.nsmallest(count, picks, key=lambda pick: (pick.digest, pick.id))

@@ -118,8 +118,12 @@ async def enlist(
     corpus: Corpus,
     spec: VersionSpec,
     frozen: Frozen,
+    *,
+    by: str = "a job",
 ) -> PublishedVersion:
-    """Give frozen rows the next number. Whoever else publishes waits until this commits."""
+    """Give frozen rows the next number. Whoever else publishes waits until this commits.
+    `by` is who asked for it.
+    """
     dataset = await store.lock(session, dataset.id)
     splits = splits_for(dataset, spec, frozen.splits)
     dataset.splits, dataset.split_by = splits.shares, splits.by
@@ -131,9 +135,11 @@ async def enlist(
         _check_splits(before, frozen)
     ref = Ref(dataset.namespace, dataset.name, number)
     now = await store.moment(session)
-    drafted = draft(ref, dataset, corpus, spec, frozen, now)
+    last = await store.version(session, dataset.id, number - 1)
+    told = None if last is None else PublishedManifest.model_validate(last.manifest)
+    drafted = draft(ref, dataset, corpus, spec, frozen, now, by=by, before=told)
     with _disk():
-        manifest = await asyncio.to_thread(seal, files, drafted)
+        manifest = await asyncio.to_thread(seal, files, drafted, frozen.samples)
     version = DatasetVersion(
         dataset_id=dataset.id,
         version=number,
@@ -156,10 +162,10 @@ async def enlist(
 
 
 def _listed(entry: FileEntry, shard: Shard | None) -> dict[str, Any]:
-    row = entry.model_dump() | {"memory": None, "lengths": None}
+    row = entry.model_dump() | {"memory": None, "lengths": None, "values": None}
     if shard is not None:
         lengths = {name: each.model_dump(mode="json") for name, each in shard.lengths.items()}
-        row |= {"memory": shard.memory, "lengths": lengths}
+        row |= {"memory": shard.memory, "lengths": lengths, "values": shard.values}
     return row
 
 

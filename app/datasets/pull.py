@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -12,14 +12,22 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from app.datasets.folder import (
+    PARTS,
+    in_place,
+    made_room,
+    moved,
+    of_splits,
+    pulled_before,
+    refuse_strangers,
+    remove_others,
+)
 from app.datasets.manifest import MANIFEST, FileEntry, Manifest, PublishedManifest
-from app.errors import AppError, Invalid, Unavailable
+from app.errors import AppError, Invalid, NotFound, Unavailable
 from app.names import Ref
 
 _AT_ONCE = 4
 _BLOCK = 1 << 20
-_PARTS = ".parts"
-"""Unfinished downloads, each named by the digest it is to have."""
 
 Report = Callable[[int, int], None]
 """Told the bytes that are in place and all bytes of the version; by several threads, in turn."""
@@ -32,6 +40,7 @@ def pull(
     ref: Ref,
     directory: Path | None = None,
     *,
+    splits: Collection[str] = (),
     report: Report | None = None,
     warn: Warn | None = None,
 ) -> Path:
@@ -39,24 +48,29 @@ def pull(
 
     Files that are there with the right bytes are not transferred; those of another version pulled
     into the same folder are removed. A download that breaks off is resumed, now while it gets on,
-    else by the next pull. Raises `AppError` for what the API refuses, as a version that was
-    withdrawn, and `Unavailable` for bytes that are not those of the manifest.
+    else by the next pull. With `splits` only their files come, without the card, which would have
+    loaders look for the others.
+
+    Raises `AppError` for what the API refuses, as a version that was withdrawn, `Conflict` for a
+    folder that holds something else, `Unavailable` for bytes that are not those of the manifest.
     """
     manifest = _manifest(client, ref, directory)
+    wanted = _of_splits(manifest, splits)
     folder = directory or Path(f"{ref.name}-v{manifest.version}")
+    before = pulled_before(folder)
+    if not (folder / PARTS).is_dir():  # else a pull has begun here
+        refuse_strangers(folder, before, manifest)
     folder.mkdir(parents=True, exist_ok=True)
-    earlier = _pulled(folder)
-    if earlier is not None and warn is not None and earlier.version != manifest.version:
-        _tell_if_withdrawn(client, earlier, warn)
-    before = earlier.files if earlier else []
-    counted = _Counted(sum(entry.size for entry in manifest.files), report)
+    if before is not None and warn is not None and before.version != manifest.version:
+        _tell_if_withdrawn(client, before, warn)
+    counted = _Counted(sum(entry.size for entry in wanted), report)
     missing = [
         entry
-        for entry in manifest.files
-        if not _in_place(folder, entry) and not _moved(folder, before, manifest, entry)
+        for entry in wanted
+        if not in_place(folder, entry) and not moved(folder, before, manifest, entry)
     ]
-    _remove_strangers(folder, before, manifest.files)
-    for entry in manifest.files:
+    remove_others(folder, before, wanted)
+    for entry in wanted:
         counted.at(entry, 0 if entry in missing else entry.size)
     url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{manifest.version}/files/"
     # The manifest comes last: a folder that has it has everything.
@@ -72,8 +86,18 @@ def pull(
     for entry in missing:
         if entry.path == MANIFEST:
             _fetch(client, url, folder, entry, counted)
-    shutil.rmtree(folder / _PARTS, ignore_errors=True)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
     return folder
+
+
+def _of_splits(manifest: PublishedManifest, splits: Collection[str]) -> list[FileEntry]:
+    if unknown := [name for name in splits if name not in manifest.splits]:
+        raise NotFound(
+            "dataset.split_not_found",
+            f"version {manifest.version} of {manifest.dataset} has no split {unknown[0]!r}",
+            hint=f"It has {', '.join(manifest.splits)}.",
+        )
+    return of_splits(manifest.files, splits)
 
 
 class _Counted:
@@ -99,14 +123,14 @@ def _manifest(client: httpx.Client, ref: Ref, directory: Path | None) -> Publish
     if not answer.is_success:
         refused = _refused(answer)
         holding = directory or Path(f"{ref.name}-v{version}")
-        earlier = _pulled(holding)
+        earlier = pulled_before(holding)
         if refused.code == "dataset.withdrawn" and earlier and earlier.version == ref.version:
             refused.hint = f"{holding} still holds it. {refused.hint}"
         raise refused
     manifest = PublishedManifest.model_validate_json(answer.content)
     for entry in manifest.files:
         path = PurePosixPath(entry.path)
-        if path.is_absolute() or ".." in path.parts or path.parts[0] == _PARTS:
+        if path.is_absolute() or ".." in path.parts or path.parts[0] == PARTS:
             raise Invalid.at("/files", "should have paths within the folder", entry.path)
     return manifest
 
@@ -119,14 +143,6 @@ def _refused(answer: httpx.Response) -> AppError:
         return AppError("pull.failed", f"{answer.status_code} from {answer.url}")
 
 
-def _pulled(folder: Path) -> Manifest | None:
-    """What an earlier pull, of any version, put here."""
-    try:
-        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
 def _tell_if_withdrawn(client: httpx.Client, earlier: Manifest, warn: Warn) -> None:
     answer = client.get(f"/v1/datasets/{earlier.dataset}/versions/{earlier.version}")
     because = orjson.loads(answer.content).get("withdrawn_because") if answer.is_success else None
@@ -134,49 +150,11 @@ def _tell_if_withdrawn(client: httpx.Client, earlier: Manifest, warn: Warn) -> N
         warn(f"{earlier.dataset}@{earlier.version}, which was here, was withdrawn: {because}")
 
 
-def _in_place(folder: Path, entry: FileEntry) -> bool:
-    path = folder / entry.path
-    return path.is_file() and path.stat().st_size == entry.size and _digest(path) == entry.sha256
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _moved(
-    folder: Path, before: Iterable[FileEntry], manifest: PublishedManifest, entry: FileEntry
-) -> bool:
-    """Whether another version had these bytes under a name that is no longer used."""
-    used = {each.path for each in manifest.files}
-    for old in before:
-        if old.sha256 == entry.sha256 and old.path not in used and _in_place(folder, old):
-            (folder / old.path).replace(_made_room(folder, entry))
-            return True
-    return False
-
-
-def _remove_strangers(
-    folder: Path, before: Iterable[FileEntry], wanted: Iterable[FileEntry]
-) -> None:
-    """Shards of an earlier version would be loaded together with these."""
-    kept = {entry.path for entry in wanted}
-    for entry in before:
-        if entry.path not in kept and ".." not in PurePosixPath(entry.path).parts:
-            (folder / entry.path).unlink(missing_ok=True)
-
-
-def _made_room(folder: Path, entry: FileEntry) -> Path:
-    path = folder / entry.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def _fetch(
     client: httpx.Client, url: str, folder: Path, entry: FileEntry, counted: _Counted
 ) -> None:
     """One file, tried again for as long as each try brings bytes."""
-    part = folder / _PARTS / f"{entry.path.replace('/', '--')}.{entry.sha256}"
+    part = folder / PARTS / f"{entry.path.replace('/', '--')}.{entry.sha256}"
     part.parent.mkdir(exist_ok=True)
     while True:
         had = part.stat().st_size if part.exists() else 0
@@ -193,7 +171,7 @@ def _fetch(
                 f"{entry.path} arrived with sha256 {found}; the manifest says {entry.sha256}",
                 hint="The bytes changed on the way. Pull again; nothing wrong was kept.",
             )
-        part.replace(_made_room(folder, entry))
+        part.replace(made_room(folder, entry))
         return
 
 

@@ -102,11 +102,13 @@ def _same(members: Sequence[Member], picks: Sequence[Pick]) -> bool:
 
 def _stored(files: Files, file: DatasetFile) -> Shard | None:
     """The shard as it is, unless the disk has spoilt it: then it is written again."""
-    if file.memory is None or file.lengths is None or file.split is None:
+    if file.memory is None or file.lengths is None or file.values is None or file.split is None:
         return None
     try:
         files.verified(file.sha256, file.size)
     except Unavailable:
         return None
     lengths = {name: Lengths.model_validate(each) for name, each in file.lengths.items()}
-    return Shard(file.split, file.sha256, file.size, file.rows or 0, file.memory, lengths)
+    return Shard(
+        file.split, file.sha256, file.size, file.rows or 0, file.memory, lengths, file.values
+    )

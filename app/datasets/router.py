@@ -114,7 +114,7 @@ async def publish_version(
         await store.allow_waiting(session)
     frozen = await publish.prepare(database, files, dataset, body)
     # In the request's own transaction, so that the version and an Idempotency-Key are one.
-    made = await publish.enlist(session, files, dataset, corpus, body, frozen)
+    made = await publish.enlist(session, files, dataset, corpus, body, frozen, by=caller.name)
     response.headers["Location"] = f"{request.url.path}/{made.ref.version}"
     return made.manifest
 
@@ -134,7 +134,7 @@ async def get_version(
     namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
 ) -> VersionView:
     """One version; a withdrawn one too, with the reason. `latest` is the newest that was not."""
-    return VersionView.of(await _version(session, namespace, name, version))
+    return VersionView.of(await version_of(session, namespace, name, version))
 
 
 @router.post("/{namespace}/{name}/versions/{version}/withdraw")
@@ -158,7 +158,7 @@ async def get_manifest(
     namespace: Name, name: Name, version: Number, session: SessionDep, caller: CallerDep
 ) -> PublishedManifest:
     """Every file of a version with its sha256, and how its rows came to be."""
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     await refuse_withdrawn(session, Ref(namespace, name), found)
     return PublishedManifest.model_validate(found.manifest)
 
@@ -183,7 +183,7 @@ async def diff_versions(
     """What changed from an earlier version: rows that came and went and why, files that stayed,
     and how splits, corpora, strata, lengths and the funnel moved.
     """
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     dataset, _ = await publish.get(session, Ref(namespace, name))
     return await diff.between(session, dataset, before or found.version - 1, found.version)
 
@@ -208,7 +208,7 @@ async def get_file(
     """A file of a version. Its ETag is its sha256; `Range`, `If-Range` and `If-None-Match` work as
     HTTP has them, so that a download that broke off goes on where it was.
     """
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     await refuse_withdrawn(session, Ref(namespace, name), found)
     entry = await store.file(session, found.id, path)
     if entry is None:
@@ -236,7 +236,7 @@ async def sign_urls(
     """A URL for each file of a version that works without a header, from anywhere, for a while. It
     is for that file alone, and dies with the key that asks for it.
     """
-    found = await _version(session, namespace, name, version)
+    found = await version_of(session, namespace, name, version)
     ref = Ref(namespace, name, found.version)
     await refuse_withdrawn(session, ref, found)
     base = request.app.state.settings.public_url or str(request.base_url)
@@ -297,7 +297,7 @@ async def _view(session: SessionDep, dataset: Dataset) -> DatasetView:
     return DatasetView.of(dataset, theirs[0], latest, theirs)
 
 
-async def _version(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:
+async def version_of(session: SessionDep, namespace: str, name: str, number: str) -> DatasetVersion:
     dataset, _ = await publish.get(session, Ref(namespace, name))
     wanted = None if number == "latest" else int(number)
     found = await store.version(session, dataset.id, wanted)

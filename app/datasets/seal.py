@@ -1,10 +1,11 @@
 """What is written around the rows of a version: names of its files, card, manifest, commit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from app.corpus.models import Corpus
-from app.datasets.card import card
+from app.datasets.card import card, plots
 from app.datasets.exporter import exporters
 from app.datasets.files import Files
 from app.datasets.freeze import Frozen
@@ -21,15 +22,27 @@ from app.datasets.manifest import (
     commit_of,
 )
 from app.datasets.models import Dataset
+from app.datasets.provenance.entries import Override
+from app.datasets.since import since
 from app.datasets.spec import VersionSpec
+from app.datasets.terms import FORBIDDEN
 from app.names import Ref
 
 
 def draft(
-    ref: Ref, dataset: Dataset, corpus: Corpus, spec: VersionSpec, frozen: Frozen, now: datetime
+    ref: Ref,
+    dataset: Dataset,
+    corpus: Corpus,
+    spec: VersionSpec,
+    frozen: Frozen,
+    now: datetime,
+    *,
+    by: str,
+    before: PublishedManifest | None,
 ) -> Manifest:
+    """`by` is who publishes, `before` the version before this one."""
     data = list(_data_files(frozen))
-    return Manifest(
+    drafted = Manifest(
         dataset=f"{ref.namespace}/{ref.name}",
         version=ref.version or 0,
         description=dataset.description,
@@ -62,10 +75,23 @@ def draft(
         funnel=FunnelEntry.model_validate(frozen.funnel),
         decontamination=frozen.decontamination,
         semantic=frozen.semantic,
+        provenance=frozen.provenance,
+        statistics=frozen.statistics,
+        terms_override=_override(spec, frozen, by),
         snapshot_at=frozen.taken_at,
         published_at=now,
         files=data,
     )
+    return (
+        drafted if before is None else drafted.model_copy(update={"before": since(before, drafted)})
+    )
+
+
+def _override(spec: VersionSpec, frozen: Frozen, by: str) -> Override | None:
+    against = [t.name for t in frozen.provenance.teachers if t.training == FORBIDDEN]
+    if spec.terms_override is None or not against:
+        return None
+    return Override(reason=spec.terms_override.reason, by=by, teachers=against)
 
 
 def _split_entries(frozen: Frozen) -> dict[str, SplitEntry]:
@@ -91,18 +117,19 @@ def _data_files(frozen: Frozen) -> Iterator[FileEntry]:
             )
 
 
-def seal(files: Files, drafted: Manifest) -> PublishedManifest:
-    """Write the card, then the manifest that names it, then the commit over all of it."""
-    readme = files.keep_bytes(card(drafted).encode())
-    named = drafted.model_copy(
-        update={"files": [_entry(CARD, readme.sha256, readme.size), *drafted.files]}
-    )
-    written = files.keep_bytes(named.model_dump_json(indent=2).encode())
-    everything = [*named.files, _entry(MANIFEST, written.sha256, written.size)]
+def seal(
+    files: Files, drafted: Manifest, samples: Sequence[Mapping[str, Any]] = ()
+) -> PublishedManifest:
+    """Write plots and card, then the manifest that names them, then the commit over all of it."""
+    page = _kept(files, CARD, card(drafted, samples))
+    drawn = [_kept(files, path, plot) for path, plot in plots(drafted).items()]
+    named = drafted.model_copy(update={"files": [page, *drafted.files, *drawn]})
+    everything = [*named.files, _kept(files, MANIFEST, named.model_dump_json(indent=2))]
     return PublishedManifest(
         **named.model_dump(exclude={"files"}), files=everything, commit=commit_of(everything)
     )
 
 
-def _entry(path: str, sha256: str, size: int) -> FileEntry:
-    return FileEntry(path=path, sha256=sha256, size=size)
+def _kept(files: Files, path: str, text: str) -> FileEntry:
+    stored = files.keep_bytes(text.encode())
+    return FileEntry(path=path, sha256=stored.sha256, size=stored.size)

@@ -7,10 +7,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from app.curation.verdict import Record
 from app.datasets.exporter import Exporter, Row
 from app.datasets.features import Features, Misfit, arrow_schema
 from app.datasets.files import Files
 from app.datasets.lengths import Lengths, added, measured
+from app.datasets.statistics.values import Counted, Values
 from app.errors import Conflict
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Shard:
     memory: int
     """Bytes of its rows in memory, which a dataset card states."""
     lengths: dict[str, Lengths]
+    values: Counted
+    """Its rows by value, of the fields that have few."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,9 @@ class _Open:
     characters: int = 0
     memory: int = 0
     lengths: dict[str, Lengths] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
+    records: list[Record] = field(default_factory=list)
+    """Of the rows that wait."""
     waiting: list[dict[str, Any]] = field(default_factory=list)
     waiting_characters: int = 0
 
@@ -117,6 +124,7 @@ class ShardWriter:
                 f"record {row.id} cannot be published: {error}",
                 hint="A `records` layout with `fields` can leave the column out.",
             ) from None
+        opened.records.append(row.fields)
         opened.waiting_characters += row.size
         opened.rows += 1
         opened.characters += row.size
@@ -152,7 +160,15 @@ class ShardWriter:
         stored = self._files.keep(opened.path)
         del self._open[split]
         self._done.append(
-            Shard(split, stored.sha256, stored.size, opened.rows, opened.memory, opened.lengths)
+            Shard(
+                split,
+                stored.sha256,
+                stored.size,
+                opened.rows,
+                opened.memory,
+                opened.lengths,
+                opened.values.counts,
+            )
         )
 
 
@@ -163,5 +179,6 @@ def _write_group(opened: _Open) -> None:
     opened.writer.write_table(table, row_group_size=len(opened.waiting))
     opened.memory += table.nbytes
     opened.lengths = added((opened.lengths, measured(table)))
-    opened.waiting = []
+    opened.values.add(opened.records)
+    opened.waiting, opened.records = [], []
     opened.waiting_characters = 0

@@ -10,6 +10,7 @@ from app.datasets.exporter import Exporter, exporters
 from app.datasets.exporters import Records
 from app.datasets.mix import MixRule
 from app.datasets.splits import Splits
+from app.datasets.terms import TermsOverride
 from app.names import Ref
 from app.semantic.schemas import SemanticLimit
 from app.web.caller import Scope
@@ -51,6 +52,8 @@ class VersionSpec(BaseModel, frozen=True, extra="forbid"):
     namespace, in their latest versions. An empty list turns it off."""
     semantic: SemanticLimit | None = None
     """By default, what means the same is published all the same."""
+    terms_override: TermsOverride | None = None
+    """By default, a version is refused if a teacher of its rows forbids training on them."""
 
 
 class PublishSpec(VersionSpec, frozen=True, extra="forbid"):

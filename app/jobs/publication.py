@@ -12,6 +12,7 @@ from app.datasets.features import kind_of
 from app.datasets.files import Files
 from app.datasets.ground import check_mix
 from app.datasets.spec import PublishSpec
+from app.datasets.terms import FORBIDDEN, refusal
 from app.db import Database
 from app.errors import AppError, Invalid, Unavailable
 from app.evaluations.pin import pinned
@@ -20,14 +21,21 @@ from app.jobs.schemas import JobSpec
 from app.semantic.schemas import SemanticLimit
 from app.semantic.screen import check as check_limit
 from app.semantic.screen import covers
+from app.teachers.models import Teacher
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 async def check_publication(
-    session: AsyncSession, corpus: Corpus | None, columns: dict[str, str], spec: PublishSpec
+    session: AsyncSession,
+    corpus: Corpus | None,
+    columns: dict[str, str],
+    spec: PublishSpec,
+    teacher: Teacher,
 ) -> None:
     """Refuse at submission what publishing would refuse after a night's work."""
+    if spec.terms_override is None and teacher.training == FORBIDDEN:
+        raise refusal([teacher.ref])
     kinds = {name: kind_of(kind) for name, kind in columns.items()}
     spec.layout.check(kinds, at="/publish/layout")
     check_mix(spec, kinds, at="/publish")
@@ -73,7 +81,9 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
         async with database.unit_of_work() as session:
             job = await store.lock(session, job_id)
             if job.publishes:
-                version = await publish.enlist(session, files, dataset, corpus, spec, frozen)
+                version = await publish.enlist(
+                    session, files, dataset, corpus, spec, frozen, by=f"job {job_id}"
+                )
                 job.published, job.publishes = str(version.ref), False
     except Unavailable:
         raise  # a full disk or a database that is away: the next sweep issues the ticket again

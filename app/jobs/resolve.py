@@ -84,7 +84,7 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     check_columns(corpus, columns)
     dedup = policy_of(spec.dedup, corpus, template.dedup, template.input_names, template.response)
     if spec.publish is not None:
-        await check_publication(session, corpus, columns, spec.publish)
+        await check_publication(session, corpus, columns, spec.publish, teacher)
 
     num_records = spec.num_records
     if num_records is None:

@@ -45,6 +45,7 @@ def register(served: Served | None, settings: Settings) -> str:
 
 
 def _of(served: Served) -> dict[str, Any]:
+    is_bundled = served.installed.name == BUNDLED
     return {
         "url": served.url,
         "model": served.installed.name,
@@ -52,7 +53,8 @@ def _of(served: Served) -> dict[str, Any]:
         "chunk_slots": CHUNKS,
         # Ours never splits a prompt, which is what makes a random seed safe on a CPU.
         "random_seed": True,
-        "licence": "Apache-2.0" if served.installed.name == BUNDLED else None,
+        # Of a model that somebody brought, only they can say.
+        **({"licence": "Apache-2.0", "training": "allowed"} if is_bundled else {}),
     }
 
 

@@ -34,6 +34,10 @@ def add(
     terms: Annotated[
         Path | None, typer.Option(help="A file with its owner's terms.", exists=True)
     ] = None,
+    terms_url: Annotated[str | None, typer.Option(help="Where these terms are found.")] = None,
+    training: Annotated[
+        str, typer.Option(help="Whether they let others train on its outputs: allowed, forbidden.")
+    ] = "unknown",
     random_seed: Annotated[
         bool, typer.Option("--random-seed", help="It may be sent a random seed.")
     ] = False,
@@ -50,11 +54,43 @@ def add(
         "chunk_slots": chunk_slots,
         "licence": licence,
         "terms": terms.read_text() if terms else None,
+        "terms_url": terms_url,
+        "training": training,
         "random_seed": random_seed,
         "probe": probe,
     }
     with shell.client() as client:
         _show(shell.check(client.post("/v1/teachers", json=body)), as_json=as_json)
+
+
+@commands.command()
+def change(
+    name: TeacherName,
+    max_in_flight: Annotated[int | None, typer.Option(help="Requests at a time.", min=1)] = None,
+    chunk_slots: Annotated[int | None, typer.Option(help="Chunks at a time.", min=1)] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the model's outputs.")] = None,
+    terms: Annotated[
+        Path | None, typer.Option(help="A file with its owner's terms.", exists=True)
+    ] = None,
+    terms_url: Annotated[str | None, typer.Option(help="Where these terms are found.")] = None,
+    training: Annotated[
+        str | None,
+        typer.Option(help="Whether they let others train on its outputs: allowed, forbidden, …"),
+    ] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Change a teacher's limits or terms. What is not said stays."""
+    told: dict[str, Any] = {
+        "max_in_flight": max_in_flight,
+        "chunk_slots": chunk_slots,
+        "licence": licence,
+        "terms": terms.read_text() if terms else None,
+        "terms_url": terms_url,
+        "training": training,
+    }
+    body = {key: value for key, value in told.items() if value is not None}
+    with shell.client() as client:
+        _show(shell.check(client.patch(_path(name), json=body)), as_json=as_json)
 
 
 @commands.command("list")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -13,7 +13,10 @@ from app.teachers.capabilities import Capabilities
 
 class Teacher(Base, kw_only=True):
     __tablename__ = "teacher"
-    __table_args__ = (UniqueConstraint("namespace", "name"),)
+    __table_args__ = (
+        UniqueConstraint("namespace", "name"),
+        CheckConstraint("training IN ('allowed', 'forbidden', 'unknown')", name="training"),
+    )
 
     id: Mapped[UUID] = new_id()
     namespace: Mapped[str]
@@ -30,6 +33,9 @@ class Teacher(Base, kw_only=True):
     """Chunks at a time, over all workers; they divide `max_in_flight`."""
     licence: Mapped[str | None] = mapped_column(default=None)
     terms: Mapped[str | None] = mapped_column(default=None)
+    terms_url: Mapped[str | None] = mapped_column(default=None)
+    training: Mapped[str] = mapped_column(default="unknown", server_default="unknown")
+    """Whether its owner lets others train on what it says."""
     prompt_price: Mapped[float | None] = mapped_column(default=None)
     """Of a million prompt tokens."""
     completion_price: Mapped[float | None] = mapped_column(default=None)

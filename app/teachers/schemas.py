@@ -25,6 +25,13 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(exampl
 InFlight = Annotated[int, Field(ge=1, le=100_000)]
 Slots = Annotated[int, Field(ge=1, le=64)]
 Words = Annotated[str, Field(min_length=1, max_length=10_000)]
+Training = Literal["allowed", "forbidden", "unknown"]
+TermsUrl = Annotated[
+    str,
+    # What may stand between the angle brackets of a Markdown link as it is.
+    StringConstraints(pattern=r"^https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+$", max_length=2_000),
+    Field(examples=["https://example.com/terms"]),
+]
 
 _EXAMPLES: list[Any] = [
     {
@@ -34,6 +41,7 @@ _EXAMPLES: list[Any] = [
         "api_key": "env:TEACHER_API_KEY",
         "max_in_flight": 256,
         "licence": "Apache-2.0",
+        "training": "allowed",
     }
 ]
 
@@ -64,6 +72,13 @@ class NewTeacher(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exa
 
     terms: Words | None = None
     """What its owner asks of those who train on its outputs."""
+
+    terms_url: TermsUrl | None = None
+    """Where these terms are found."""
+
+    training: Training = "unknown"
+    """Whether its owner lets others train on its outputs. What a teacher said whose owner forbids
+    it is published only with `terms_override`; what is unknown is said on the card."""
 
     prompt_price: Price | None = None
     """Of a million prompt tokens."""
@@ -113,6 +128,9 @@ class TeacherChange(
     chunk_slots: Slots | None = None
     licence: Words | None = None
     terms: Words | None = None
+    terms_url: TermsUrl | None = None
+    training: Training | None = None
+    """It counts for versions published from now on."""
     prompt_price: Price | None = None
     completion_price: Price | None = None
     currency: Currency | None = None
@@ -124,7 +142,8 @@ class TeacherChange(
     def _agrees(self) -> Self:
         if self.url is not None and self.urls is not None:
             raise PydanticCustomError("teacher_url", "should have either url or urls")
-        for name in ("url", "urls", "max_in_flight", "chunk_slots", "random_seed"):
+        needed = ("url", "urls", "max_in_flight", "chunk_slots", "random_seed", "training")
+        for name in needed:
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise PydanticCustomError(
                     "teacher_null", "{name} should have a value, or be left out", {"name": name}
@@ -178,6 +197,8 @@ class TeacherView(BaseModel):
     chunk_slots: int
     licence: str | None
     terms: str | None
+    terms_url: str | None
+    training: Training
     prompt_price: float | None
     completion_price: float | None
     currency: str | None
@@ -202,6 +223,8 @@ class TeacherView(BaseModel):
             chunk_slots=teacher.chunk_slots,
             licence=teacher.licence,
             terms=teacher.terms,
+            terms_url=teacher.terms_url,
+            training=teacher.training,
             prompt_price=teacher.prompt_price,
             completion_price=teacher.completion_price,
             currency=teacher.currency,

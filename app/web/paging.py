@@ -67,10 +67,10 @@ def page_of(
     """A page from up to `limit + 1` rows: the one too many tells that there is a next page."""
     kept = rows[: asked.limit]
     more = len(rows) > asked.limit
-    return Page(items=[show(row) for row in kept], next=_cursor(key(kept[-1])) if more else None)
+    return Page(items=[show(row) for row in kept], next=cursor_at(key(kept[-1])) if more else None)
 
 
-def _cursor(value: Any) -> str:
+def cursor_at(value: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_1eb5ae24"
+revision = "20261121_tables_74374d08"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -264,6 +264,8 @@ def upgrade() -> None:
         sa.Column("chunk_slots", sa.BigInteger(), nullable=False),
         sa.Column("licence", sa.Text(), nullable=True),
         sa.Column("terms", sa.Text(), nullable=True),
+        sa.Column("terms_url", sa.Text(), nullable=True),
+        sa.Column("training", sa.Text(), server_default="unknown", nullable=False),
         sa.Column("prompt_price", sa.Double(), nullable=True),
         sa.Column("completion_price", sa.Double(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
@@ -283,6 +285,9 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
+        ),
+        sa.CheckConstraint(
+            "training IN ('allowed', 'forbidden', 'unknown')", name=op.f("ck_teacher_training")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_teacher")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_teacher_namespace_name")),
@@ -1014,6 +1019,9 @@ def upgrade() -> None:
         sa.Column("memory", sa.BigInteger(), nullable=True),
         sa.Column(
             "lengths", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "values", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.ForeignKeyConstraint(
             ["version_id"], ["dataset_version.id"], name=op.f("fk_dataset_file_version_id")

@@ -45,7 +45,7 @@ async def test_rows_come_and_go_for_reasons(api: httpx.AsyncClient, database: Da
     assert first["added"]["by_reason"] == {"new": 3}
     assert first["removed"]["rows"] == 0
     assert first["strata"]["level=odd"] == {"before": 0, "after": 3}
-    assert [len(first["files"][name]) for name in ("kept", "added", "removed")] == [1, 3, 2]
+    assert [len(first["files"][name]) for name in ("kept", "added", "removed")] == [1, 4, 4]
 
     second = await diff(api, faq, 3)
     assert second["added"]["by_reason"] == {"let_in": 1}

@@ -63,7 +63,7 @@ async def test_a_publisher_killed_halfway_lists_nothing_and_the_next_one_succeed
     await publisher.wait()
     assert (await api.get("/v1/datasets/default/faq/versions")).json()["items"] == []
     stored = [path for path in (Path(folder) / "files").rglob("*") if path.is_file()]
-    assert len(stored) == (1 if place == "writing" else 3)
+    assert len(stored) == (1 if place == "writing" else 4)
     spec = PublishSpec.model_validate({"dataset": "faq"})
     made = await publish(database, settings.data_dir, corpus.corpus_id, spec)
     assert (made.ref.version, made.rows) == (1, 10)

@@ -36,3 +36,19 @@ async def test_what_publishing_refuses_is_noted_on_the_job(
         await publish_result(database, tmp_path / "data", UUID(job_id))
     noted = (await ready.get(f"/v1/jobs/{other}")).json()["published"]
     assert noted.startswith("not published: ")
+
+
+async def test_a_job_that_publishes_is_refused_at_once_where_its_teacher_forbids_training(
+    ready: httpx.AsyncClient, drain: Drain, database: Database, tmp_path: Path
+) -> None:
+    await ready.patch("/v1/teachers/default/fake", json={"training": "forbidden"})
+    refused = await ready.post("/v1/jobs", json=spec(publish={"dataset": "faq"}))
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset.terms")
+    # Its records may be made, as long as nobody publishes them.
+    assert (await ready.post("/v1/jobs", json=spec())).status_code == 201
+    publish = {"dataset": "faq", "terms_override": {"reason": "Ours."}}
+    job_id = (await ready.post("/v1/jobs", json=spec(publish=publish))).json()["id"]
+    await drain()
+    await publish_result(database, tmp_path / "data", UUID(job_id))
+    manifest = (await ready.get("/v1/datasets/default/faq/versions/1/manifest")).json()
+    assert manifest["terms_override"]["by"] == f"job {job_id}"

@@ -41,6 +41,8 @@ def test_a_teacher_is_added_listed_shown_probed_and_removed(served: str, fake: F
     listed = json.loads(run("list", "--json").stdout)["items"]
     assert [one["ref"] for one in listed] == ["lab/local"]
     assert "can: json_schema" in run("show", "lab/local").output
+    changed = run("change", "lab/local", "--training", "forbidden", "--json")
+    assert json.loads(changed.stdout)["training"] == "forbidden"
     fake.abilities -= {"json_schema"}
     assert "not held to the schema" in run("probe", "lab/local").output
     assert run("remove", "lab/local").exit_code == 0

@@ -178,6 +178,11 @@ async def test_limits_change_and_impossible_ones_are_refused(
     assert changed.json()["max_in_flight"] == 128
     assert changed.json()["licence"] == "MIT"
     assert (await api.patch(path, json={"licence": None})).json()["licence"] is None
+    terms = {"training": "forbidden", "terms_url": "https://example.com/terms?v=1"}
+    assert (await api.get(path)).json()["training"] == "unknown"
+    assert terms.items() <= (await api.patch(path, json=terms)).json().items()
+    for bad in ({"training": None}, {"training": "no"}, {"terms_url": "https://a/> <b"}):
+        assert (await api.patch(path, json=bad)).status_code == 422
     for wrong in ({"max_in_flight": 1}, {"max_in_flight": 0}, {"max_in_flight": None}):
         assert (await api.patch(path, json=wrong)).status_code == 422
     assert (await api.patch(path, json={"model": "another"})).status_code == 422

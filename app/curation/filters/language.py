@@ -75,6 +75,19 @@ class Language(TextFilter, frozen=True):
         return self.found(None, best["lang"], list(self.languages), detail)
 
 
+def tell(text: str) -> str | None:
+    """The language of a text, by its code; nothing for one with too few letters to tell, or of
+    which the detector is less sure than not.
+    """
+    read = _SPACE.sub(" ", text[: 2 * _READ]).strip()[:_READ]
+    if sum(map(str.isalpha, read)) < _FEWEST:
+        return None
+    best = _detector().detect(read)[0]
+    return str(best["lang"]) if best["score"] >= _SURE else None
+
+
+_FEWEST, _SURE = 20, 0.5
+
 _READ = 200
 """Characters that are looked at. The library's own 80 hold little where a text begins with a name
 or a quotation; beyond a few sentences more changes nothing but the time."""
