@@ -1,6 +1,7 @@
 """The shell, assembled."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from app.jobs.commands import commands as jobs
 from app.jobs.imports.commands import commands as imports
 from app.local.commands import commands as local
 from app.prompts.commands import commands as prompts
+from app.recall.commands import commands as recall
 from app.seeds.commands import commands as seeds
 from app.semantic.commands import commands as semantic
 from app.settings import Settings
@@ -29,7 +31,18 @@ app = typer.Typer(
 
 corpora.add_typer(imports)
 corpora.add_typer(semantic)
-for commands in (local, keys, teachers, prompts, seeds, evaluations, jobs, corpora, datasets):
+for commands in (
+    local,
+    keys,
+    teachers,
+    prompts,
+    seeds,
+    evaluations,
+    jobs,
+    corpora,
+    datasets,
+    recall,
+):
     app.add_typer(commands)
 
 
@@ -44,6 +57,8 @@ def root(
     context.obj = settings
     shell.use(url or settings.url, settings.api_key)
     logs.configure(settings.log_format, settings.log_level)
+    if settings.database_url is not None:
+        logs.hide(urlsplit(settings.database_url).password or "")
 
 
 @app.command()
@@ -64,20 +79,26 @@ def serve(
     """Run the API."""
     import uvicorn
 
+    from app.health.server import Server
     from app.main import create_app
     from app.migrate import require_current
 
     settings: Settings = context.obj
     url = _database_url(settings)
     require_current(url)
-    uvicorn.run(
-        create_app(settings.model_copy(update={"database_url": url})),
+    served = create_app(settings.model_copy(update={"database_url": url}))
+    config = uvicorn.Config(
+        served,
         host=host or settings.host,
         port=settings.port if port is None else port,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace_seconds),
     )
+    server = Server(config, served)
+    server.run()
+    if not server.started:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -104,11 +125,14 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
     from datetime import timedelta
 
     from app.db import Database
+    from app.health.own import show_metrics
     from app.jobs.loaded import Tools
+    from app.jobs.room import Room
     from app.jobs.worker import Worker
     from app.prompts.sandbox import RenderPool
     from app.teachers.clients import Clients
 
+    shown = show_metrics(settings.worker_metrics_host, settings.worker_metrics_port)
     database = Database(url)
     pool = RenderPool()
     clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
@@ -116,6 +140,7 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
         await Worker(
             tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),
             data_dir=settings.data_dir,
+            room=Room(settings.data_dir, settings.min_free_bytes),
             concurrency=concurrency,
             lease=timedelta(seconds=settings.lease_seconds),
             grace=settings.grace_seconds,
@@ -124,6 +149,7 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
         await clients.close()
         await pool.close()
         await database.close()
+        shown.close()
 
 
 def _settings() -> Settings:

@@ -116,23 +116,30 @@ class Database:
         await self.engine.dispose()
 
 
+UNLIMITED = "unlimited"
+"""An execution option of a query in which these classes are found wherever they lie: what hangs on
+something that the caller may see, and is told of it."""
+
+
 def keep_to(session: AsyncSession, namespaces: Collection[str]) -> None:
     """From here on this session finds nothing outside these namespaces, as if it were not there:
     every query for something that has a namespace is given the condition. What hangs on such a
     thing (records, files, replies) is to be reached through it.
     """
     allowed = sorted(namespaces)
-    criteria = [
-        with_loader_criteria(
+    criteria = {
+        mapper.class_: with_loader_criteria(
             mapper.class_, lambda named: named.namespace.in_(allowed), include_aliases=True
         )
         for mapper in Base.registry.mappers
         if "namespace" in mapper.c
-    ]
+    }
 
     def limit(state: ORMExecuteState) -> None:
         reads = state.is_select or state.is_update or state.is_delete
         if state.is_orm_statement and reads and not state.is_column_load:
-            state.statement = state.statement.options(*criteria)
+            free = state.execution_options.get(UNLIMITED, ())
+            held = [each for named, each in criteria.items() if named not in free]
+            state.statement = state.statement.options(*held)
 
     event.listen(session.sync_session, "do_orm_execute", limit)

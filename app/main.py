@@ -6,27 +6,36 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.auth import dependency as auth
 from app.auth import router as keys
-from app.auth.dependency import identify
 from app.corpus import router as corpora
 from app.curation.filter import filters
 from app.curation.parser import parsers
 from app.datasets import router as datasets
 from app.datasets.exporter import exporters
+from app.datasets.receipts import Receipts
 from app.datasets.rows import router as rows
 from app.db import Database
 from app.errors import Unavailable
 from app.evaluations import router as evaluations
+from app.health import router as health
+from app.health.scrape import Scraper
 from app.jobs import router as jobs
+from app.jobs.control import router as control
+from app.jobs.progress import router as progress
+from app.jobs.progress.feed import Feed
+from app.jobs.room import Room
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
+from app.recall import router as recall
 from app.recipes import recipes
 from app.seeds import router as seeds
 from app.semantic import router as semantic
 from app.settings import Settings
 from app.teachers import router as teachers
 from app.teachers.clients import Clients
-from app.web import health, problems
+from app.web import problems
+from app.web.access import Access
 
 ABOUT = """
 Synthetic data from a teacher, for training a student: templates and few-shot sets are rendered
@@ -47,8 +56,12 @@ def routers() -> list[APIRouter]:
         semantic.router,
         jobs.router,
         jobs.origins,
+        control.router,
+        progress.router,
         datasets.router,
         rows.router,
+        datasets.signed_files,
+        recall.router,
     ]
 
 
@@ -70,13 +83,19 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(url)
+        room = Room(settings.data_dir, settings.min_free_bytes)
+        app.state.scraper = Scraper(app.state.database, room)
+        app.state.feed = Feed(app.state.database)
+        app.state.receipts = Receipts(app.state.database)
         app.state.render_pool = RenderPool()
         app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
         try:
             yield
         finally:
+            await app.state.feed.close()
             await app.state.clients.close()
             await app.state.render_pool.close()
+            await app.state.receipts.close()
             await app.state.database.close()
 
     app: FastAPI = FastAPIOffline(
@@ -88,8 +107,10 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": problems.ANSWER, 503: problems.ANSWER},
     )
     app.state.settings = settings
-    app.state.identify = identify
+    app.state.identify = auth.identify
+    app.add_middleware(Access)
     problems.install(app)
+    auth.document(app)
     load_plugins()
     for router in routers():
         app.include_router(router)

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     """Host names the API answers to without a key: a page of another site cannot reach it by
     pointing its own name here. Separated by commas; `*` allows all."""
 
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+[^?#]*$")
+    """How others reach the API, such as `https://limbeck.example`, for the URLs that it signs; the
+    address that a request came to, if it is not said."""
+
     teacher_url: str | None = None
     """An OpenAI-compatible server for `limbeck up` and `limbeck demo` to use instead of a local
     teacher, such as `http://gpu-box:8000/v1`."""
@@ -99,6 +103,18 @@ class Settings(BaseSettings):
 
     grace_seconds: float = Field(default=20, ge=0)
     """How long a worker that was told to stop may finish what it is doing."""
+
+    min_free_bytes: int | None = Field(default=None, ge=0)
+    """With less free room on the disk of the data directory, no new work is taken, and `/readyz`
+    says so. If it is not said: twice the database's `max_wal_size`, but at most a twentieth of the
+    disk."""
+
+    worker_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where a worker shows its own metrics; nowhere if it is not said. The API shows its own, and
+    what the database knows of all workers, at `/metrics`."""
+
+    worker_metrics_host: str = "127.0.0.1"
+    """The address that port is on."""
 
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is coloured lines on a terminal, JSON lines elsewhere."""

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the API refused or the job failed, 2 wrong usage, 3 the AP
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
 import httpx
@@ -33,7 +34,9 @@ def use(url: str, key: SecretStr | None = None) -> None:
 @contextmanager
 def client(timeout: float = 600) -> Iterator[httpx.Client]:
     """A client of the API. Problems end the command with a message and an exit code."""
-    headers = {} if _KEY is None else {"Authorization": f"Bearer {_KEY.get_secret_value()}"}
+    headers = {"User-Agent": f"limbeck/{version('limbeck')}"}
+    if _KEY is not None:
+        headers["Authorization"] = f"Bearer {_KEY.get_secret_value()}"
     with httpx.Client(base_url=_URL, timeout=timeout, trust_env=False, headers=headers) as opened:
         try:
             yield opened

@@ -6,9 +6,9 @@ from typing import cast
 
 from app.auth.models import ApiKey
 from app.errors import Unauthorized
-from app.web.caller import SCOPES, Caller, Scope
+from app.web.caller import LOCAL, SCOPES, Caller, Scope
 
-LOCAL_ADMIN = Caller(name="local", scopes=frozenset(SCOPES), namespaces=None)
+LOCAL_ADMIN = Caller(name=LOCAL, scopes=frozenset(SCOPES), namespaces=None)
 
 
 def holder(key: ApiKey) -> Caller:

@@ -62,3 +62,11 @@ def revoke(
     with shell.client() as client:
         revoked = shell.check(client.post(f"/v1/keys/{key_id}/revoke"))
     shell.show(revoked, as_json=as_json, columns=_COLUMNS)
+
+
+@commands.command()
+def rotate() -> None:
+    """Sign URLs with a new secret: none that was signed until now works any more."""
+    with shell.client() as client:
+        shell.check(client.post("/v1/keys/signing-secret/rotate"))
+    shell.out.print("every signed URL from before is dead")

@@ -1,9 +1,9 @@
 """Who is calling: `identify` is asked for every request, `CallerDep` hands on its answer."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import DBAPIError
 
 from app.auth import store, token
@@ -78,3 +78,17 @@ async def caller(request: Request) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
+
+
+def document(app: FastAPI) -> None:
+    """Say in `app`'s OpenAPI that a key may be shown, so that the docs page asks for one."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = plain()
+        schemes = described.setdefault("components", {}).setdefault("securitySchemes", {})
+        schemes["key"] = {"type": "http", "scheme": "bearer", "bearerFormat": "lbk_…"}
+        described["security"] = [{}, {"key": []}]
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it

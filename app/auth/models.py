@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import CheckConstraint, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -25,3 +25,14 @@ class ApiKey(Base, kw_only=True):
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)
     """To the minute."""
     created_at: Mapped[datetime] = now()
+
+
+class SigningSecret(Base, kw_only=True):
+    """The one secret that URLs are signed with, by every process of the installation."""
+
+    __tablename__ = "signing_secret"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, default=1)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime] = now()

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from app.auth import store, token
+from app.auth import signing, store, token
 from app.auth.dependency import CallerDep
 from app.auth.models import ApiKey
 from app.auth.schemas import CreatedKey, KeyView, NewKey
@@ -40,6 +40,14 @@ async def list_keys(session: SessionDep, caller: CallerDep, page: PageDep) -> Pa
     _require_everything(caller)
     rows = await store.page(session, page.after_id, page.limit + 1)
     return page_of(rows, page, lambda key: key.id, KeyView.of)
+
+
+@router.post("/signing-secret/rotate", status_code=204)
+@needs("admin")
+async def rotate_signing_secret(session: SessionDep, caller: CallerDep) -> None:
+    """Sign URLs with a new secret: none that was signed until now works any more."""
+    _require_everything(caller)
+    await signing.rotate(session)
 
 
 @router.post("/{key_id}/revoke")

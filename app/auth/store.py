@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.models import ApiKey
@@ -24,19 +24,24 @@ async def add(session: AsyncSession, key: ApiKey, days: int | None) -> ApiKey:
     return key
 
 
+def _is_alive() -> ColumnElement[bool]:
+    """Neither revoked nor expired."""
+    lasts = ApiKey.expires_at.is_(None) | (ApiKey.expires_at > func.now())
+    return ApiKey.revoked_at.is_(None) & lasts
+
+
+async def alive(session: AsyncSession, key_id: UUID) -> ApiKey | None:
+    """The key of this id, if it may still be used."""
+    return await session.scalar(select(ApiKey).where(ApiKey.id == key_id, _is_alive()))
+
+
 async def valid(session: AsyncSession, token: Token) -> tuple[ApiKey, bool] | None:
-    """The key that this is, if it is one, is neither revoked nor expired, and whether its last use
-    is more than a minute ago.
+    """The key that this is, if it is one and may still be used, and whether its last use is more
+    than a minute ago.
     """
-    alive = ApiKey.expires_at.is_(None) | (ApiKey.expires_at > func.now())
     stale = func.coalesce(ApiKey.last_used_at < func.now() - text("interval '1 minute'"), True)
-    row = (
-        await session.execute(
-            select(ApiKey, stale).where(
-                ApiKey.id == token.key_id, ApiKey.revoked_at.is_(None), alive
-            )
-        )
-    ).one_or_none()
+    query = select(ApiKey, stale).where(ApiKey.id == token.key_id, _is_alive())
+    row = (await session.execute(query)).one_or_none()
     if row is None or not hmac.compare_digest(row[0].digest, token.digest):
         return None
     return row[0], row[1]

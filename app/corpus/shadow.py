@@ -66,12 +66,12 @@ _CLOSE = text("SELECT id FROM corpus WHERE id = :corpus FOR UPDATE")
 # The ledger of jobs lies further downstream; a corpus only asks it who is at work.
 _BUSY = text("""
     SELECT id FROM job
-    WHERE corpus_id = :corpus AND state IN ('queued', 'running', 'cancelling') LIMIT 1
+    WHERE corpus_id = :corpus AND state IN ('queued', 'running', 'paused', 'cancelling') LIMIT 1
 """)
 _REBUILDER = text("""
     SELECT id FROM job
     WHERE corpus_id = :corpus AND shadow_id IS NOT NULL
-      AND state IN ('queued', 'running', 'cancelling')
+      AND state IN ('queued', 'running', 'paused', 'cancelling')
 """)
 
 
@@ -150,7 +150,7 @@ async def clear(session: AsyncSession) -> int:
 _ABANDONED = """
     SELECT id FROM corpus WHERE shadow_of IS NOT NULL AND NOT EXISTS (
         SELECT FROM job
-        WHERE shadow_id = corpus.id AND state IN ('queued', 'running', 'cancelling')
+        WHERE shadow_id = corpus.id AND state IN ('queued', 'running', 'paused', 'cancelling')
     )
 """
 _CLEAR = [

@@ -28,6 +28,19 @@ commands = typer.Typer(
     name="dataset", help="Publish datasets and pull their versions.", no_args_is_help=True
 )
 
+_PULL = (
+    "version",
+    "who",
+    "address",
+    "client",
+    "via",
+    "first_at",
+    "last_at",
+    "bytes",
+    "files",
+    "complete",
+)
+
 Fields = Annotated[
     list[str] | None, typer.Option(help="A field of the corpus; may be said several times.")
 ]
@@ -254,6 +267,40 @@ def withdraw(
         return
     shell.out.print(f"withdrawn {ref}: {made['withdrawn_because']}", markup=False)
     shell.out.print(f"`limbeck dataset pulls {ref}` shows who has it.", markup=False)
+
+
+@commands.command()
+def pulls(
+    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 50,
+    as_json: shell.Json = False,
+) -> None:
+    """Who pulled a dataset, or one version of it: when, and how many bytes."""
+    ref = _ref(dataset)
+    wanted = {"limit": limit} | ({"version": ref.version} if ref.version else {})
+    with shell.client() as client:
+        url = f"/v1/datasets/{ref.namespace}/{ref.name}/pulls"
+        page = shell.check(client.get(url, params=wanted))
+    shell.show(page, as_json=as_json, columns=_PULL)
+
+
+@commands.command()
+def urls(
+    version: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
+    minutes: Annotated[int, typer.Option(help="How long they work.", min=1, max=7 * 24 * 60)] = 15,
+    as_json: shell.Json = False,
+) -> None:
+    """URLs of a version's files that work without a key, for a while: for curl and the like."""
+    ref = _ref(version)
+    with shell.client() as client:
+        url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{ref.version or 'latest'}"
+        made = shell.check(client.post(f"{url}/signed-urls", json={"expires_in": minutes * 60}))
+    if as_json:
+        shell.show(made, as_json=True)
+        return
+    for each in made["files"]:
+        print(each["url"])  # noqa: T201  (a line each, for `xargs`)
+    shell.err.print(f"[dim]They work until {made['expires_at']}.[/]")
 
 
 def _exact(text: str) -> Ref:

@@ -1,10 +1,10 @@
 """Datasets: what is published from corpora, and its versions, which never change."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
@@ -43,7 +43,15 @@ class DatasetVersion(Base, kw_only=True):
     """
 
     __tablename__ = "dataset_version"
-    __table_args__ = (UniqueConstraint("dataset_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "version"),
+        # By the jobs that rows are from.
+        Index(
+            "ix_dataset_version_sources",
+            text("(manifest -> 'sources')"),
+            postgresql_using="gin",
+        ),
+    )
 
     id: Mapped[UUID] = new_id()
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
@@ -115,3 +123,39 @@ class DatasetRow(Base, kw_only=True):
     """The first version without it."""
     why: Mapped[str | None] = mapped_column(default=None)
     """What left it out of that version."""
+
+
+class DatasetPull(Base, kw_only=True):
+    """The receipt: who fetched files of a version, from where and by which client, on one day."""
+
+    __tablename__ = "dataset_pull"
+    __table_args__ = (
+        UniqueConstraint("version_id", "caller", "address", "client", "via", "day"),
+        CheckConstraint("via IN ('api', 'hub', 'url')", name="via"),
+    )
+
+    id: Mapped[UUID] = new_id()
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_version.id"))
+    caller: Mapped[str]
+    """The id of the key that was shown, or that signed the URL; `local` for none."""
+    name: Mapped[str]
+    address: Mapped[str]
+    client: Mapped[str]
+    """The beginning of its User-Agent."""
+    via: Mapped[str]
+    day: Mapped[date]
+    """By UTC."""
+    first_at: Mapped[datetime] = now()
+    last_at: Mapped[datetime] = now()
+
+
+class DatasetPullFile(Base, kw_only=True):
+    """How much of one file that was."""
+
+    __tablename__ = "dataset_pull_file"
+
+    pull_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_pull.id"), primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+    bytes: Mapped[int]
+    """That were handed to the connection, over all requests."""

@@ -1,29 +1,37 @@
 """Datasets over HTTP: define them, publish versions, pull their files."""
 
-import asyncio
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from app.auth.dependency import CallerDep
+from app.auth.signing import Seal
 from app.corpus import store as corpora
-from app.datasets import diff, publish, store
+from app.datasets import diff, publish, pulls, signed, store
 from app.datasets.difference import Difference
-from app.datasets.files import Files
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import Dataset, DatasetVersion
-from app.datasets.schemas import DatasetView, NewDataset, VersionView, Withdrawal
+from app.datasets.schemas import (
+    DatasetView,
+    NewDataset,
+    PullView,
+    SignedUrls,
+    UrlsWanted,
+    VersionView,
+    Withdrawal,
+)
+from app.datasets.serving import FilesDep, ReceiptsDep, puller, serve
 from app.datasets.spec import VersionSpec
 from app.datasets.withdraw import refuse_withdrawn, withdraw
 from app.errors import Conflict, NotFound
 from app.names import Name, Ref
-from app.web.download import answer
 from app.web.idempotency import HEADER as IDEMPOTENCY_KEY
 from app.web.paging import Page, PageDep, page_of
-from app.web.route import DatabaseDep, Route, SessionDep
+from app.web.route import DatabaseDep, Route, SessionDep, needs, not_replayed, open_to_all
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=Route)
+
+signed_files = APIRouter(prefix="/v1/signed", tags=["datasets"], route_class=Route)
 
 Number = Annotated[
     str,
@@ -47,18 +55,6 @@ _FILE: dict[int | str, dict[str, Any]] = {
     410: {"description": "The version was withdrawn; the problem says why"},
     416: {"description": "The range begins behind the end of the file"},
 }
-
-
-async def stored_files(request: Request) -> Files:
-    """The files of this process's data directory, and which of them it has verified."""
-    state = request.app.state
-    if not hasattr(state, "dataset_files"):
-        state.dataset_files = Files(state.settings.data_dir)
-    files: Files = state.dataset_files
-    return files
-
-
-FilesDep = Annotated[Files, Depends(stored_files)]
 
 
 @router.post("", status_code=201, responses={200: {"description": "Defined just so before."}})
@@ -112,6 +108,8 @@ async def publish_version(
     """
     async with database.unit_of_work() as first:
         dataset, corpus = await publish.get(first, Ref(namespace, name))
+    # Who only reads the dataset may not reach into its corpus by another selection of it.
+    caller.require_namespace(corpus.namespace)
     if IDEMPOTENCY_KEY in request.headers:
         await store.allow_waiting(session)
     frozen = await publish.prepare(database, files, dataset, body)
@@ -204,6 +202,7 @@ async def get_file(
     session: SessionDep,
     caller: CallerDep,
     files: FilesDep,
+    receipts: ReceiptsDep,
     request: Request,
 ) -> Response:
     """A file of a version. Its ETag is its sha256; `Range`, `If-Range` and `If-None-Match` work as
@@ -218,18 +217,83 @@ async def get_file(
             f"version {found.version} of {namespace}/{name} has no such file",
             hint="Its manifest lists every file.",
         )
-    return answer(
-        request,
-        await asyncio.to_thread(files.verified, entry.sha256, entry.size),
-        name=PurePosixPath(entry.path).name,
-        etag=f'"{entry.sha256}"',
-        pinned=version != "latest",
-    )
+    who = puller(request, caller, "api")
+    return await serve(request, files, receipts, entry, who, pinned=version != "latest")
+
+
+@router.post("/{namespace}/{name}/versions/{version}/signed-urls")
+@needs("read")
+@not_replayed
+async def sign_urls(
+    namespace: Name,
+    name: Name,
+    version: Number,
+    body: UrlsWanted,
+    session: SessionDep,
+    caller: CallerDep,
+    request: Request,
+) -> SignedUrls:
+    """A URL for each file of a version that works without a header, from anywhere, for a while. It
+    is for that file alone, and dies with the key that asks for it.
+    """
+    found = await version_of(session, namespace, name, version)
+    ref = Ref(namespace, name, found.version)
+    await refuse_withdrawn(session, ref, found)
+    base = request.app.state.settings.public_url or str(request.base_url)
+    return await signed.urls(session, caller, base, ref, found, body)
+
+
+@signed_files.head("/{namespace}/{name}/{version}/{path:path}", include_in_schema=False)
+@signed_files.get(
+    "/{namespace}/{name}/{version}/{path:path}",
+    response_class=Response,
+    responses=_FILE | {403: {"description": "Forged, expired, or signed by a key that is none"}},
+)
+@open_to_all  # the URL itself is the permission
+async def get_signed_file(
+    namespace: Name,
+    name: Name,
+    version: ExactNumber,
+    path: Annotated[str, Path(max_length=1024, examples=["README.md"])],
+    key: Annotated[str, Query(max_length=64)],
+    expires: Annotated[int, Query(ge=0, lt=2**53)],
+    signature: Annotated[str, Query(max_length=128)],
+    session: SessionDep,
+    files: FilesDep,
+    receipts: ReceiptsDep,
+    request: Request,
+) -> Response:
+    """A file by the URL that `POST …/signed-urls` gave for it; `Range` works as ever."""
+    ref = Ref(namespace, name, version)
+    entry, caller = await signed.opened(session, ref, path, Seal(key, expires, signature))
+    who = puller(request, caller, "url")
+    return await serve(request, files, receipts, entry, who, pinned=True)
+
+
+@router.get("/{namespace}/{name}/pulls")
+@needs("publish")
+async def list_pulls(
+    namespace: Name,
+    name: Name,
+    session: SessionDep,
+    caller: CallerDep,
+    receipts: ReceiptsDep,
+    page: PageDep,
+    version: Annotated[int | None, Query(ge=1, lt=10**9, description="Of this one alone.")] = None,
+) -> Page[PullView]:
+    """Who pulled files of this dataset, newest first: one receipt for each caller, address, client
+    and day.
+    """
+    await receipts.write()
+    dataset, _ = await publish.get(session, Ref(namespace, name))
+    versions = await store.version_ids(session, dataset.id, version)
+    rows = await pulls.page(session, versions, before=page.after_id, limit=page.limit + 1)
+    return page_of(rows, page, lambda row: row.id, PullView.of)
 
 
 async def _view(session: SessionDep, dataset: Dataset) -> DatasetView:
     latest = await store.newest(session, dataset.id)
-    theirs = await store.corpora(session, dataset)
+    theirs = await store.corpora(session, dataset, told=True)
     return DatasetView.of(dataset, theirs[0], latest, theirs)
 
 

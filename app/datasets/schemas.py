@@ -1,8 +1,9 @@
 """Datasets and their versions as JSON."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any, Self
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,6 +12,7 @@ from app.corpus.models import Corpus
 from app.datasets.manifest import PublishedManifest, SplitEntry
 from app.datasets.models import Dataset, DatasetVersion
 from app.names import DEFAULT_NAMESPACE, Name, Ref
+from app.web.caller import LOCAL
 
 _EXAMPLE = {
     "namespace": "support",
@@ -128,3 +130,68 @@ class Withdrawal(
         min_length=1, max_length=2000
     )
     """Told to whoever asks for its files from now on."""
+
+
+class PullView(BaseModel):
+    """A receipt."""
+
+    version: int
+    who: str = Field(examples=["key:trainer", "local"])
+    """Whose key was shown, or signed the URL."""
+    key_id: UUID | None
+    """Null for callers of the local networks."""
+    address: str
+    client: str = Field(examples=["limbeck/0.1.0"])
+    via: Literal["api", "hub", "url"]
+    """`url` is a signed URL."""
+    day: date
+    """By UTC."""
+    first_at: datetime
+    last_at: datetime
+    requests: int
+    bytes: int
+    """As they left, so more than a version has where something was fetched twice."""
+    files: int
+    """How many different ones were asked for."""
+    complete: bool
+    """Whether so much of every data file was sent as it has."""
+
+    @classmethod
+    def of(cls, row: Any) -> "PullView":
+        return cls(
+            version=row.version,
+            who=row.name,
+            key_id=None if row.caller == LOCAL else UUID(row.caller),
+            address=row.address,
+            client=row.client,
+            via=row.via,
+            day=row.day,
+            first_at=row.first_at,
+            last_at=row.last_at,
+            requests=row.requests,
+            bytes=row.bytes,
+            files=row.files,
+            complete=row.complete,
+        )
+
+
+class UrlsWanted(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [{"expires_in": 900}]}
+):
+    expires_in: int = Field(default=15 * 60, ge=1, le=7 * 24 * 3600)
+    """Seconds; at most a week."""
+    paths: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=10_000)
+    """Of these files; of all files if it is not said."""
+
+
+class SignedUrl(BaseModel):
+    path: str
+    sha256: str
+    size: int
+    url: str
+
+
+class SignedUrls(BaseModel):
+    version: str = Field(examples=["support/faq@3"])
+    expires_at: datetime
+    files: list[SignedUrl]

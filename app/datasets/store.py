@@ -25,9 +25,12 @@ from app.curation.verdict import Record
 from app.datasets.exporter import Origin, Row
 from app.datasets.models import Dataset, DatasetFile, DatasetVersion, FurtherCorpus
 from app.datasets.pick import Pick
+from app.db import UNLIMITED
 from app.errors import Conflict, NotFound
 from app.names import Ref
 
+_TOLD: dict[str, Any] = {UNLIMITED: (Corpus,)}
+"""Who may see a dataset is told its corpus, wherever that lies: it says where the rows are from."""
 _LIGHT_PAGE = 10_000
 _PAGE = 500
 """Rows fetched at a time. A record has at most 256 KiB, so 128 MiB in the worst case."""
@@ -51,19 +54,22 @@ async def find(session: AsyncSession, ref: Ref) -> tuple[Dataset, Corpus] | None
             select(Dataset, Corpus)
             .join(Corpus, Corpus.id == Dataset.corpus_id)
             .where(Dataset.namespace == ref.namespace, Dataset.name == ref.name)
+            .execution_options(**_TOLD)
         )
     ).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
-async def corpora(session: AsyncSession, dataset: Dataset) -> list[Corpus]:
+async def corpora(session: AsyncSession, dataset: Dataset, *, told: bool = False) -> list[Corpus]:
     """Of a dataset, in the order of its definition, as this transaction sees them. Raises
-    `NotFound` where one is out of its sight.
+    `NotFound` where one is out of its sight, unless it is only to be `told`.
     """
     further = FurtherCorpus
     query = select(further.corpus_id).where(further.dataset_id == dataset.id)
     ids = [dataset.corpus_id, *await session.scalars(query.order_by(further.position))]
-    found = await session.scalars(select(Corpus).where(Corpus.id.in_(ids)))
+    found = await session.scalars(
+        select(Corpus).where(Corpus.id.in_(ids)), execution_options=_TOLD if told else {}
+    )
     by_id = {corpus.id: corpus for corpus in found}
     if len(by_id) < len(ids):
         raise NotFound(
@@ -109,6 +115,7 @@ async def page(
         .join(Corpus, Corpus.id == Dataset.corpus_id)
         .order_by(Dataset.id)
         .limit(limit)
+        .execution_options(**_TOLD)
     )
     if namespace is not None:
         query = query.where(Dataset.namespace == namespace)
@@ -130,6 +137,16 @@ async def version(
     else:
         query = query.where(DatasetVersion.version == number)
     return (await session.scalars(query)).one_or_none()
+
+
+async def version_ids(
+    session: AsyncSession, dataset_id: UUID, number: int | None
+) -> Sequence[UUID]:
+    """Of all versions, or of that one, if there is one."""
+    query = select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)
+    if number is not None:
+        query = query.where(DatasetVersion.version == number)
+    return (await session.scalars(query)).all()
 
 
 async def versions(
@@ -154,6 +171,12 @@ async def shards(session: AsyncSession, version_id: UUID) -> Sequence[DatasetFil
 
 async def file(session: AsyncSession, version_id: UUID, path: str) -> DatasetFile | None:
     return await session.get(DatasetFile, (version_id, path))
+
+
+async def files(session: AsyncSession, version_id: UUID) -> Sequence[DatasetFile]:
+    """All files of a version, by path."""
+    query = select(DatasetFile).where(DatasetFile.version_id == version_id)
+    return (await session.scalars(query.order_by(DatasetFile.path))).all()
 
 
 async def lock(session: AsyncSession, dataset_id: UUID) -> Dataset:

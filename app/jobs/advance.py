@@ -30,6 +30,8 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
         account = await store.ledger(session, job_id)
         if account.chunks_ready + account.chunks_running == 0:
             await _end(session, job, account, strata)
+    elif job.state == "paused":
+        return
     elif account.chunks_ready + account.chunks_running == 0:
         more = _more(job, account)
         if more:
@@ -92,7 +94,7 @@ async def _end(session: AsyncSession, job: Job, account: Ledger, strata: _Drynes
     state, reason = _verdict(job, account, strata)
     if state == "finished" and job.shadow_id is not None:
         await shadow.take_over(session, job.corpus_id, job.shadow_id)
-    await store.finish(session, job.id, state, reason)
+    await store.finish(session, job.id, state, reason, account)
     if state == "finished" and job.publishes:
         await tickets.issue_publications(session)
 

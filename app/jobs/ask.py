@@ -9,7 +9,8 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -57,6 +58,8 @@ class Asker:
     sampling: Sampling
     schema: dict[str, Any] | None
     deadline: float
+    out: AbstractContextManager[None] = field(default_factory=nullcontext)
+    """Entered for as long as a request is out."""
     any_success: bool = False
 
     async def ask(self, prompt: Prompt, request_id: str) -> Answered | Unanswered:
@@ -70,13 +73,14 @@ class Asker:
             if earlier:
                 raise earlier.pop()
             try:
-                return await self.client.ask(
-                    prompt.messages,
-                    self.sampling,
-                    request_id=f"{request_id}.{next(attempts)}",
-                    schema=self.schema,
-                    deadline=self.deadline,
-                )
+                with self.out:
+                    return await self.client.ask(
+                        prompt.messages,
+                        self.sampling,
+                        request_id=f"{request_id}.{next(attempts)}",
+                        schema=self.schema,
+                        deadline=self.deadline,
+                    )
             except AttemptFailed:
                 used += 1
                 raise

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Candidate, Rejected, Reply
-from app.jobs import lease, novelty, settle, store
+from app.jobs import lease, novelty, settle, smoke, store
 from app.jobs.advance import advance
 from app.jobs.asking import LARGEST_BATCH, Kept, ask_and_keep, batches
 from app.jobs.blueprint import asked
@@ -25,6 +25,7 @@ from app.jobs.lease import Claim, LeaseLost
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed, Outcome
 from app.jobs.stored import Stored
+from app.metrics import SETTLE_SECONDS
 from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 
@@ -162,11 +163,15 @@ async def _settle(
     outcomes: list[Outcome] = [*rejected, *heard, *failed]
     paid = [reply for reply in replies if reply.source is None]
 
-    async def write(session: AsyncSession) -> tuple[bool, set[UUID]]:
+    async def write(session: AsyncSession) -> tuple[bool, set[UUID], bool]:
         found = await settle.settle(session, claim, job.target, outcomes, paid, job.strata)
-        return await store.wants_more(session, claim.job_id), found
+        judged = claim.job_id in tools.judged or await smoke.judge(session, claim.job_id)
+        return await store.wants_more(session, claim.job_id), found, judged
 
-    wants_more, found = await transaction(tools.database, write)
+    with SETTLE_SECONDS.time():
+        wants_more, found, judged = await transaction(tools.database, write)
+    if judged:
+        tools.judged.add(claim.job_id)
     dry |= found
     return wants_more
 

@@ -4,16 +4,17 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from app import shell
-from app.jobs.watch import watch_until_ended
+from app.jobs.control.commands import commands as control
+from app.jobs.progress.watch import watch_until_ended
+from app.jobs.told import JobId, show_job, told
 from app.prompts import plain_yaml
 
 commands = typer.Typer(name="job", help="Submit jobs and watch them.", no_args_is_help=True)
+commands.add_typer(control)
 
-JobId = Annotated[str, typer.Argument(help="The job's id.")]
 Document = Annotated[
     Path, typer.Argument(help="The job document, YAML or JSON; '-' reads standard input.")
 ]
@@ -81,7 +82,7 @@ def watch(
     """Follow a job until it has ended; exit code 0 where it finished."""
     with shell.client() as client:
         job = watch_until_ended(client, job_id, quiet=as_json)
-    _show(job, as_json=as_json)
+    show_job(job, as_json=as_json)
     if job["state"] != "finished":
         raise typer.Exit(1)
 
@@ -110,15 +111,7 @@ def show(job_id: JobId, as_json: shell.Json = False) -> None:
     """One job: its state, ledger and funnel."""
     with shell.client() as client:
         job = shell.check(client.get(f"/v1/jobs/{job_id}"))
-    _show(job, as_json=as_json)
-
-
-@commands.command()
-def cancel(job_id: JobId, as_json: shell.Json = False) -> None:
-    """Stop a job; what it has accepted stays."""
-    with shell.client() as client:
-        job = shell.check(client.post(f"/v1/jobs/{job_id}/cancel"))
-    _show(job, as_json=as_json)
+    show_job(job, as_json=as_json)
 
 
 def read(document: Path) -> Any:
@@ -137,33 +130,3 @@ def _submit(path: str, document: Path, key: str | None, *, watch: bool, as_json:
     with shell.client() as client:
         job = shell.check(client.post(path, json=read(document), headers=headers))
         told(client, job, watch=watch, as_json=as_json)
-
-
-def told(client: httpx.Client, job: dict[str, Any], *, watch: bool, as_json: bool) -> None:
-    """Show a new job, or its end; exit code 1 where that was another than it should have had."""
-    if watch:
-        job = watch_until_ended(client, job["id"], quiet=as_json)
-    _show(job, as_json=as_json)
-    if watch and job["state"] != "finished":
-        raise typer.Exit(1)
-
-
-def _show(job: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        shell.show(job, as_json=True)
-        return
-    ledger, funnel = job["ledger"], job["funnel"]
-    shell.out.print(f"job {job['id']}: [bold]{job['state']}[/]")
-    if job["reason"]:
-        shell.out.print(job["reason"], markup=False)
-    shell.out.print("  ".join(f"{name} {count}" for name, count in ledger.items()))
-    if job["before"]:
-        shell.out.print("before: " + _stages(job["before"]))
-    shell.out.print(_stages(funnel))
-    for reason, count in sorted(funnel["reasons"].items(), key=lambda pair: -pair[1]):
-        shell.out.print(f"  {count:>6}  {reason}", markup=False)
-
-
-def _stages(funnel: dict[str, Any]) -> str:
-    stages = ("generated", "parsed", "filtered", "novel", "accepted")
-    return " → ".join(f"{stage} {funnel[stage]}" for stage in stages)

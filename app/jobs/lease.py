@@ -13,6 +13,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.jobs import events
+
 
 class LeaseLost(Exception):
     """Somebody else holds the chunk now: what this holder has is dropped."""
@@ -88,8 +90,13 @@ _CLAIM = text("""
 """)
 
 _START = text("""
-    UPDATE job SET state = 'running', started_at = coalesce(started_at, now())
-    WHERE id = :job AND state = 'queued'
+    WITH started AS (
+        UPDATE job SET state = 'running', started_at = coalesce(started_at, now()),
+            events = events + 1
+        WHERE id = :job AND state = 'queued' RETURNING id, events
+    )
+    INSERT INTO job_event (job_id, number, kind, data)
+    SELECT id, events, 'state', jsonb_build_object('state', 'running') FROM started
 """)
 
 
@@ -213,13 +220,15 @@ _RECORD = text("""
 
 async def close(session: AsyncSession, claim: Claim) -> None:
     """The chunk is done; what was not settled is cancelled. The caller holds the fence."""
-    await session.execute(_CLOSE, {"chunk": claim.chunk_id})
+    row = (await session.execute(_CLOSE, {"chunk": claim.chunk_id})).one()
+    if row.failed:
+        await events.note(session, claim.job_id, "chunk_failed", chunk=claim.seq, failed=row.failed)
 
 
 _CLOSE = text("""
     UPDATE chunk SET state = 'done', holder = NULL, lease_until = NULL, ended_at = now(),
         cancelled = samples - accepted - rejected - failed
-    WHERE id = :chunk
+    WHERE id = :chunk RETURNING failed
 """)
 
 
@@ -283,14 +292,23 @@ _PLAN = text("""
 
 async def reap(session: AsyncSession) -> Sequence[UUID]:
     """Take chunks from holders that show no sign of life; answers the jobs they are of."""
-    return (await session.scalars(_REAP)).all()
+    rows = sorted((await session.execute(_REAP)).all(), key=lambda row: row.job_id)
+    for row in rows:
+        await events.note(
+            session, row.job_id, "chunk_lost", chunk=row.seq, losses=row.losses, holder=row.holder
+        )
+    return [row.job_id for row in rows]
 
 
 _REAP = text("""
-    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, epoch = epoch + 1,
-        losses = losses + 1
-    WHERE state = 'running' AND lease_until < clock_timestamp()
-    RETURNING job_id
+    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, epoch = chunk.epoch + 1,
+        losses = chunk.losses + 1
+    FROM (
+        SELECT id, holder FROM chunk WHERE state = 'running' AND lease_until < clock_timestamp()
+        FOR UPDATE SKIP LOCKED
+    ) AS silent
+    WHERE chunk.id = silent.id
+    RETURNING chunk.job_id, chunk.seq, chunk.losses, silent.holder
 """)
 
 MOST_LOSSES = 5
@@ -299,7 +317,10 @@ MOST_LOSSES = 5
 
 async def abandon(session: AsyncSession) -> Collection[UUID]:
     """Fail the open samples of chunks that killed every holder; answers the jobs they are of."""
-    return set(await session.scalars(_ABANDON, {"most": MOST_LOSSES}))
+    rows = (await session.execute(_ABANDON, {"most": MOST_LOSSES})).all()
+    for row in sorted(rows, key=lambda row: row.job_id):
+        await events.note(session, row.job_id, "chunk_failed", chunk=row.seq, failed=row.n)
+    return {row.job_id for row in rows}
 
 
 _ABANDON = text("""
@@ -330,5 +351,5 @@ _ABANDON = text("""
             counted.n + coalesce(CAST(reasons ->> 'worker.lost' AS int8), 0)
         )
     FROM counted WHERE chunk.id = counted.id
-    RETURNING chunk.job_id
+    RETURNING chunk.job_id, chunk.seq, counted.n
 """)

@@ -28,3 +28,16 @@ class Ledger:
     @property
     def open(self) -> int:
         return self.planned - self.settled - self.cancelled
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """What is summed up over all jobs."""
+        return {
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "failed": self.failed,
+            "cancelled": self.cancelled,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "cached_tokens": self.cached_tokens,
+        }

@@ -18,6 +18,7 @@ from app.jobs import store
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.durable import transaction
+from app.jobs.in_flight import InFlight
 from app.jobs.lease import Claim
 from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed
@@ -119,6 +120,7 @@ class Loaded:
             sampling=self.blueprint.sampling,
             schema=self.blueprint.schema,
             deadline=tools.deadline,
+            out=tools.in_flight.of(self.job_id),
         )
 
 
@@ -132,6 +134,9 @@ class Tools:
     deadline: float
     """Seconds that one call to a teacher may take in all."""
     pools: Pools = field(default_factory=Pools)
+    in_flight: InFlight = field(default_factory=InFlight)
+    judged: set[UUID] = field(default_factory=set)
+    """Jobs whose smoke gate is decided."""
     _known: OrderedDict[UUID, Loaded | Stored] = field(default_factory=OrderedDict)
 
     async def heard(self, target: Target, candidates: Sequence[Candidate]) -> Sequence[Candidate]:

@@ -17,7 +17,8 @@ class Job(Base, kw_only=True):
     __tablename__ = "job"
     __table_args__ = (
         CheckConstraint(
-            "state IN ('queued', 'running', 'cancelling', 'finished', 'failed', 'cancelled')",
+            "state IN ('queued', 'running', 'paused', 'cancelling', 'finished', 'failed',"
+            " 'cancelled')",
             name="state",
         ),
         CheckConstraint("kind IN ('generate', 'reprocess', 'import')", name="kind"),
@@ -30,7 +31,7 @@ class Job(Base, kw_only=True):
             "ix_job_live",
             "teacher_id",
             "priority",
-            postgresql_where=text("state IN ('queued', 'running', 'cancelling')"),
+            postgresql_where=text("state IN ('queued', 'running', 'paused', 'cancelling')"),
         ),
         Index(None, "namespace", "id"),
         Index(None, "corpus_id", "id"),
@@ -69,7 +70,16 @@ class Job(Base, kw_only=True):
     """Of a reprocess job: how its replies had been decided, by reason; `accepted` is one."""
     state: Mapped[str] = mapped_column(default="queued")
     reason: Mapped[str | None] = mapped_column(default=None)
-    """Why it ended as it did, in a sentence."""
+    """Why it ended, or is paused, in a sentence."""
+    events: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The number of its last event. Raised under the row's lock, so that whoever has seen one has
+    seen all before it."""
+    waits: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Whether its last event about its teacher says that it waits for it."""
+    smoke: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """What its first samples showed; null until there are enough."""
+    account: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Its ledger, once it has ended: sums over all jobs then need not read all chunks."""
     publishes: Mapped[bool] = mapped_column(default=False)
     """Whether its `publish` is still to be carried out."""
     published: Mapped[str | None] = mapped_column(default=None)
@@ -153,3 +163,41 @@ class Stratum(Base, kw_only=True):
     dry_at: Mapped[datetime | None]
     cancelled: Mapped[int] = mapped_column(server_default="0")
     """Samples that were not asked for, because the stratum was dry."""
+
+
+class JobEvent(Base, kw_only=True):
+    """Something that happened to a job, and that nothing else keeps; progress is read off its
+    chunks.
+    """
+
+    __tablename__ = "job_event"
+    __table_args__ = (
+        Index("ix_job_event_lost", "job_id", postgresql_where=text("kind = 'chunk_lost'")),
+    )
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """From 1, without a gap."""
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = now()
+
+
+class WorkerRow(Base, kw_only=True):
+    """A worker process and its last sign of life. Nothing depends on it but what is shown: chunks
+    have leases of their own.
+    """
+
+    __tablename__ = "worker"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    concurrency: Mapped[int]
+    waits: Mapped[str | None]
+    """Why it takes no work."""
+    in_flight: Mapped[dict[str, Any]]
+    """Requests that it has out with teachers, by job."""
+    started_at: Mapped[datetime] = now()
+    seen_at: Mapped[datetime] = now()

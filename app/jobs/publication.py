@@ -10,6 +10,7 @@ from app.corpus.models import Corpus
 from app.datasets import publish
 from app.datasets.features import kind_of
 from app.datasets.files import Files
+from app.datasets.ground import check_mix
 from app.datasets.spec import PublishSpec
 from app.datasets.terms import FORBIDDEN, refusal
 from app.db import Database
@@ -35,7 +36,9 @@ async def check_publication(
     """Refuse at submission what publishing would refuse after a night's work."""
     if spec.terms_override is None and teacher.training == FORBIDDEN:
         raise refusal([teacher.ref])
-    spec.layout.check({name: kind_of(kind) for name, kind in columns.items()}, at="/publish/layout")
+    kinds = {name: kind_of(kind) for name, kind in columns.items()}
+    spec.layout.check(kinds, at="/publish/layout")
+    check_mix(spec, kinds, at="/publish")
     await pinned(session, spec.dataset.namespace, spec.decontaminate, "/publish/decontaminate")
     if corpus is not None:
         await publish.check(session, corpus, spec)

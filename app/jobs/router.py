@@ -15,21 +15,19 @@ from app.corpus.candidate import Place
 from app.corpus.query import OwnRecordsQuery, OwnRejectsQuery
 from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.corpus.selection import RecordSelection
-from app.errors import Conflict, NotFound
+from app.errors import NotFound
 from app.jobs import novelty, store
-from app.jobs.advance import advance
 from app.jobs.documents import ReprocessSpec
 from app.jobs.imports.arrival import arrived
 from app.jobs.imports.submit import submit_import
 from app.jobs.imports.wishes import read_wishes
 from app.jobs.lineage import RecordDetail, RejectDetail, show_record, show_reject
-from app.jobs.models import Job
 from app.jobs.preview import MOST_ROWS, PreviewView, preview
 from app.jobs.reprocess import submit_reprocess
 from app.jobs.schemas import FailureView, JobSpec, JobView, StratumView
+from app.jobs.show import show, why_waiting
 from app.jobs.submit import submit
 from app.names import Name, Ref
-from app.teachers import store as teachers
 from app.uploads.formats import UPLOAD, Format, format_of
 from app.web import body as bodies
 from app.web import idempotency
@@ -50,7 +48,7 @@ async def submit_job(
     """
     job = await submit(session, request.app.state.render_pool, body)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return await _view(session, job)
+    return await show(session, job)
 
 
 @router.post("/jobs/reprocess", status_code=201)
@@ -65,7 +63,7 @@ async def reprocess(
     """
     job = await submit_reprocess(session, body)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return await _view(session, job)
+    return await show(session, job)
 
 
 @router.post(
@@ -131,7 +129,7 @@ async def import_file(
 
         async def take_in() -> Response:
             job = await submit_import(session, Ref(namespace, name), arrival, wishes)
-            view = await _view(session, job)
+            view = await show(session, job)
             return Response(
                 view.model_dump_json(),
                 201,
@@ -151,7 +149,8 @@ async def list_jobs(
     page: PageDep,
     namespace: Name | None = None,
     state: Annotated[
-        Literal["queued", "running", "cancelling", "finished", "failed", "cancelled"] | None,
+        Literal["queued", "running", "paused", "cancelling", "finished", "failed", "cancelled"]
+        | None,
         Query(description="Only jobs in this state."),
     ] = None,
 ) -> Page[JobView]:
@@ -160,32 +159,19 @@ async def list_jobs(
         session, namespace=namespace, state=state, before=page.after_id, limit=page.limit + 1
     )
     accounts = await store.ledgers(session, [job.id for job in rows])
-    away = await teachers.away(session, {job.teacher_id for job in rows if job.teacher_id})
+    waiting = await why_waiting(session, rows, accounts)
     return page_of(
         rows,
         page,
         lambda job: job.id,
-        lambda job: JobView.of(job, accounts[job.id], _waits(job, away)),
+        lambda job: JobView.of(job, accounts[job.id], waiting.get(job.id)),
     )
 
 
 @router.get("/jobs/{job_id}")
 async def get_job(job_id: UUID, session: SessionDep, caller: CallerDep) -> JobView:
     """One job: its state, its ledger, which always adds up, and its funnel."""
-    return await _view(session, await store.get(session, job_id))
-
-
-@router.post("/jobs/{job_id}/cancel")
-async def cancel_job(job_id: UUID, session: SessionDep, caller: CallerDep) -> JobView:
-    """Stop a job. Samples that have not ended are cancelled; what was accepted stays."""
-    job = await store.lock(session, job_id)
-    if job.state not in store.LIVE:
-        raise Conflict("job.ended", f"job {job_id} has ended already: it is {job.state}")
-    job.state = "cancelling"
-    await session.flush()
-    await advance(session, job_id)
-    await session.refresh(job)
-    return await _view(session, job)
+    return await show(session, await store.get(session, job_id))
 
 
 @router.get("/jobs/{job_id}/records")
@@ -308,15 +294,3 @@ async def _own(session: AsyncSession, job_id: UUID, selection: RecordSelection) 
     job = await store.get(session, job_id)
     where = await browse.scope(session, job.corpus_id, selection)
     return replace(where, jobs=[job.id])
-
-
-async def _view(session: AsyncSession, job: Job) -> JobView:
-    account = await store.ledger(session, job.id)
-    away = await teachers.away(session, {job.teacher_id} if job.teacher_id else ())
-    seen = await novelty.of_job(session, job.id)
-    return JobView.of(job, account, _waits(job, away), seen)
-
-
-def _waits(job: Job, away: dict[UUID, str]) -> str | None:
-    """Why the job's teacher is away, if it has one and it is."""
-    return None if job.teacher_id is None else away.get(job.teacher_id)

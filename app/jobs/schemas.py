@@ -11,10 +11,12 @@ from app.curation import funnel
 from app.curation.accept import AcceptSpec
 from app.curation.novelty import DedupSpec
 from app.datasets.spec import PublishSpec
+from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.novelty import Counted, Novelty
 from app.jobs.store import Failure
+from app.jobs.trial import SmokeSpec, SmokeView
 from app.names import Ref
 from app.recipes import Recipe, Single, recipes
 from app.seeds.spec import SeedSpec
@@ -95,6 +97,8 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
     limits: Limits = Limits()
     on_exhausted: Literal["finish", "fail"] = "finish"
     """How a job ends that used up its candidates before it reached its target."""
+    smoke: SmokeSpec | Literal[False] = SmokeSpec()
+    """Pause the job when hardly any of its first samples is accepted; `false` lets it go on."""
     priority: int = Field(default=0, ge=-100, le=100)
     """Jobs of a higher priority are worked first."""
     publish: PublishSpec | None = None
@@ -111,6 +115,17 @@ class LedgerView(BaseModel):
     cancelled: int
     open: int
 
+    @classmethod
+    def of(cls, account: Ledger) -> "LedgerView":
+        return cls(
+            planned=account.planned,
+            accepted=account.accepted,
+            rejected=account.rejected,
+            failed=account.failed,
+            cancelled=account.cancelled,
+            open=account.open,
+        )
+
 
 class FunnelView(BaseModel):
     """How many samples came how far, and why the others did not."""
@@ -122,12 +137,34 @@ class FunnelView(BaseModel):
     accepted: int
     reasons: dict[str, int] = Field(examples=[{"dedup.exact": 4, "parse.json.schema": 2}])
 
+    @classmethod
+    def of(cls, accepted: int, reasons: Mapping[str, int]) -> "FunnelView":
+        by_reason: dict[str | None, int] = {None: accepted}
+        by_reason.update(reasons)
+        counted = {stage.value: number for stage, number in funnel.count(by_reason).items()}
+        return cls(
+            generated=counted["generated"],
+            parsed=counted["parsed"],
+            filtered=counted["filtered"],
+            novel=counted["novel"],
+            accepted=counted["accepted"],
+            reasons=dict(reasons),
+        )
+
 
 class TokensView(BaseModel):
     prompt: int
     completion: int
     cached: int
     """Of the prompt tokens, those that the teacher's prefix cache served."""
+
+    @classmethod
+    def of(cls, account: Ledger) -> "TokensView":
+        return cls(
+            prompt=account.prompt_tokens,
+            completion=account.completion_tokens,
+            cached=account.cached_tokens,
+        )
 
 
 class StratumView(BaseModel):
@@ -199,26 +236,35 @@ class JobView(BaseModel):
         "queued",
         "running",
         "waiting_for_teacher",
+        "paused",
         "cancelling",
         "finished",
         "failed",
         "cancelled",
     ]
     reason: str | None
-    """Why it ended as it did, or what it waits for."""
+    """Why it ended as it did, why it is paused, or what it waits for."""
     digest: str
     """Of the document: equal for jobs that ask for the same."""
     document: dict[str, Any]
     """Resolved: every "latest" pinned, every default written out."""
+    priority: int
     num_records: int
-    """The target; of a job that asks nobody, how many replies it decides on."""
+    """The target, as it is now; of a job that asks nobody, how many replies it decides on."""
     ledger: LedgerView
     funnel: FunnelView
     before: FunnelView | None
     """Of a reprocess job: how the same replies had been decided when it was submitted."""
     novelty: NoveltyView | None = None
     """For a single job only, not in lists."""
+    smoke: SmokeView | None = None
+    """What its first samples showed; for a single job only."""
+    forecast: ForecastView | None = None
+    """What is still to come; for a single job that has not ended, once a chunk of it has."""
     tokens: TokensView
+    in_flight: int | None = None
+    """Requests that its teacher is answering, as of the workers' last sign of life; for a single
+    job only."""
     published: str | None
     created_at: datetime
     started_at: datetime | None
@@ -226,55 +272,35 @@ class JobView(BaseModel):
 
     @classmethod
     def of(
-        cls, job: Job, account: Ledger, waiting: str | None, novelty: Novelty | None = None
+        cls,
+        job: Job,
+        account: Ledger,
+        waiting: tuple[str, str] | None,
+        novelty: Novelty | None = None,
+        smoke: SmokeView | None = None,
     ) -> "JobView":
-        is_waiting = waiting is not None and job.state in {"queued", "running"}
+        """`waiting` is the state to show instead, and why, for a job that waits for something."""
+        state, reason = waiting or (job.state, job.reason)
         return cls(
             id=job.id,
             kind=job.kind,
-            state="waiting_for_teacher" if is_waiting else job.state,
-            reason=waiting if is_waiting else job.reason,
+            state=state,
+            reason=reason,
             digest=job.digest,
             document=job.document,
+            priority=job.priority,
             num_records=job.num_records,
-            ledger=LedgerView(
-                planned=account.planned,
-                accepted=account.accepted,
-                rejected=account.rejected,
-                failed=account.failed,
-                cancelled=account.cancelled,
-                open=account.open,
-            ),
-            funnel=_funnel(account.accepted, account.reasons),
-            before=None
-            if job.before is None
-            else _funnel(job.before["accepted"], job.before["reasons"]),
+            ledger=LedgerView.of(account),
+            funnel=FunnelView.of(account.accepted, account.reasons),
+            before=None if job.before is None else FunnelView.of(**job.before),
             novelty=novelty and NoveltyView.of(novelty, job.document.get("limits") or {}),
-            tokens=TokensView(
-                prompt=account.prompt_tokens,
-                completion=account.completion_tokens,
-                cached=account.cached_tokens,
-            ),
+            smoke=smoke,
+            tokens=TokensView.of(account),
             published=job.published,
             created_at=job.created_at,
             started_at=job.started_at,
             ended_at=job.ended_at,
         )
-
-
-def _funnel(accepted: int, reasons: Mapping[str, int]) -> FunnelView:
-    by_reason: dict[str | None, int] = {None: accepted}
-    by_reason.update(reasons)
-    counted = funnel.count(by_reason)
-    by_name = {stage.value: number for stage, number in counted.items()}
-    return FunnelView(
-        generated=by_name["generated"],
-        parsed=by_name["parsed"],
-        filtered=by_name["filtered"],
-        novel=by_name["novel"],
-        accepted=by_name["accepted"],
-        reasons=dict(reasons),
-    )
 
 
 class FailureView(BaseModel):

@@ -14,6 +14,7 @@ from app.jobs.lease import Claim, Progress
 from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed, Outcome
 from app.jobs.store import SampleRow
+from app.metrics import DEDUP_SECONDS
 
 
 async def keep(
@@ -50,7 +51,8 @@ async def settle(
     if not outcomes:
         return set()
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
-    duplicates = await dedup.add(session, target, candidates)
+    with DEDUP_SECONDS.time():
+        duplicates = await dedup.add(session, target, candidates)
     rejected = [o for o in outcomes if isinstance(o, Rejected)] + [
         Rejected(d.candidate.place, d.verdict, d.candidate.fields, d.winner) for d in duplicates
     ]

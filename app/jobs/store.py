@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place
 from app.errors import NotFound
+from app.jobs import events
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 
-LIVE = ("queued", "running", "cancelling")
+LIVE = ("queued", "running", "paused", "cancelling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,16 @@ async def page(
     return (await session.scalars(query)).all()
 
 
-async def finish(session: AsyncSession, job_id: UUID, state: str, reason: str | None) -> None:
+async def finish(
+    session: AsyncSession, job_id: UUID, state: str, reason: str | None, account: Ledger
+) -> None:
+    """The caller holds the job's lock, and has seen that it is live."""
     await session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.state.in_(LIVE))
-        .values(state=state, reason=reason, ended_at=func.now())
+        .where(Job.id == job_id)
+        .values(state=state, reason=reason, ended_at=func.now(), account=account.sums)
     )
+    await events.note(session, job_id, "end", state=state, reason=reason)
 
 
 async def ledgers(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, Ledger]:
@@ -276,12 +281,14 @@ _UNDECIDED = text("""
 
 
 async def wants_more(session: AsyncSession, job_id: UUID) -> bool:
-    """Whether a job still wants records: it is running, and short of its target."""
+    """Whether a job still wants records: it is running, and short of its target. One that was
+    paused does: what is in flight is settled, and who holds a chunk of it is told by itself.
+    """
     return bool(await session.scalar(_WANTS_MORE, {"job": job_id}))
 
 
 _WANTS_MORE = text("""
-    SELECT state = 'running' AND num_records > (
+    SELECT state IN ('running', 'paused') AND num_records > (
         SELECT sum(accepted) FROM chunk WHERE job_id = job.id
     ) FROM job WHERE id = :job
 """)

@@ -5,28 +5,35 @@ sweeps: the sweep asks only the ledger and the database's clock, so any number m
 """
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import procrastinate
 import structlog
 from procrastinate import App, PsycopgConnector
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import search, shadow
-from app.jobs import lease, store, tickets
+from app.jobs import events, lease, store, tickets, workers
 from app.jobs.advance import advance
 from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
 from app.jobs.publication import publish_result
+from app.jobs.room import Room
 from app.jobs.semantic import take_turn
+from app.jobs.workers import Sign
+from app.metrics import CHUNKS_LOST
 from app.teachers import store as teachers
 
 log = structlog.stdlib.get_logger(__name__)
@@ -35,8 +42,21 @@ TURN = 10.0
 """Seconds. A ticket for each chunk would leave the slot idle between two: a delivery waits for the
 end of the one before it."""
 
+SIGN_EVERY = 2.0
+"""Seconds between two signs of life: also how long a pause or a cancellation may go unnoticed."""
+
 SWEEP_EVERY = 2.0
 """Seconds. Also how often procrastinate polls, so that a lost notification costs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A chunk that is being worked."""
+
+    job_id: UUID
+    work: asyncio.Task[Any]
+    stop: asyncio.Event
+    """Set when nothing more should be asked; what is in flight is settled."""
 
 
 @dataclass(slots=True)
@@ -45,19 +65,25 @@ class Worker:
 
     tools: Tools
     data_dir: Path
+    room: Room
     concurrency: int
     lease: timedelta
     grace: float
     holder: str = field(default_factory=lambda: uuid4().hex)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
-    held: dict[tuple[UUID, int], asyncio.Task[None]] = field(default_factory=dict)
+    held: dict[tuple[UUID, int], Held] = field(default_factory=dict)
+    waits: str | None = None
+    """Why no work is taken at the moment."""
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.draining.set)
+            loop.add_signal_handler(number, self.drain)
         log.info("worker started", holder=self.holder, concurrency=self.concurrency)
+        with suppress(DBAPIError, OSError):  # the database may be away: it is tried again
+            await self._show_life()
         loops = [
+            asyncio.create_task(_forever(self._show_life, SIGN_EVERY)),
             asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
             asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
             asyncio.create_task(_forever(self._index, SWEEP_EVERY)),
@@ -68,7 +94,16 @@ class Worker:
             for running in loops:
                 running.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            with suppress(DBAPIError, OSError):
+                async with self.tools.database.unit_of_work() as session:
+                    await workers.leave(session, UUID(self.holder))
             log.info("worker stopped", holder=self.holder)
+
+    def drain(self) -> None:
+        """Take nothing more, settle what is in flight, hand back the rest."""
+        self.draining.set()
+        for held in self.held.values():
+            held.stop.set()
 
     async def _deliver(self) -> None:
         """Run procrastinate's worker until told to stop; start it again if it ends by itself."""
@@ -147,7 +182,7 @@ class Worker:
     ) -> None:
         database = self.tools.database
         until = asyncio.get_running_loop().time() + TURN
-        while not self.draining.is_set():
+        while not self.draining.is_set() and self.waits is None:
             claim = await transaction(database, claim_next)
             if claim is None:
                 return
@@ -159,12 +194,19 @@ class Worker:
                 return
 
     async def _work(self, claim: Claim) -> End:
+        stop = asyncio.Event()
+        if self.draining.is_set():
+            stop.set()
+        task = asyncio.create_task(work(claim, self.tools, draining=stop))
         key = (claim.chunk_id, claim.epoch)
-        task = asyncio.current_task()
-        if task is not None:
-            self.held[key] = task
+        self.held[key] = Held(claim.job_id, task, stop)
         try:
-            return await work(claim, self.tools, draining=self.draining)
+            return await task
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if this is not None and this.cancelling():
+                raise
+            return HandedBack(None)  # it was the chunk that was told to stop
         finally:
             self.held.pop(key, None)
 
@@ -202,10 +244,41 @@ class Worker:
         async with self.tools.database.unit_of_work() as session:
             still_ours = await lease.renew(session, asked, self.lease)
         for key in asked:
-            task = self.held.get(key)
-            if task is not None and key not in still_ours:
+            held = self.held.get(key)
+            if held is not None and key not in still_ours:
+                CHUNKS_LOST.inc()
                 log.warning("lease lost", chunk=str(key[0]), epoch=key[1])
-                task.cancel()
+                held.work.cancel()
+
+    async def _show_life(self) -> None:
+        """Say that we are there and what we have in flight; learn what became of the jobs whose
+        chunks we hold, and whether there is room for more.
+        """
+        async with self.tools.database.unit_of_work() as session:
+            short = await self.room.short(session)
+            await workers.beat(session, self._sign(short))
+            found = await workers.standings(session, {one.job_id for one in self.held.values()})
+        if short != self.waits and (short is None or self.waits is None):
+            log.warning("takes no work" if short else "takes work again", reason=short)
+        self.waits = short
+        for held in list(self.held.values()):
+            standing = found.get(held.job_id)
+            if standing is None:
+                continue
+            if standing.state in {"cancelling", "cancelled"}:
+                held.work.cancel()
+            elif standing.state == "paused" or standing.outranked:
+                held.stop.set()
+
+    def _sign(self, waits: str | None) -> Sign:
+        return Sign(
+            worker_id=UUID(self.holder),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            concurrency=self.concurrency,
+            waits=waits,
+            in_flight=self.tools.in_flight.seen(),
+        )
 
     async def _index(self) -> None:
         """Let searches find what was settled lately by the index."""
@@ -224,6 +297,9 @@ class Worker:
             given_up = await lease.abandon(session)
         if lost or given_up:
             log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
+        async with unit_of_work() as session:
+            await events.note_waiting(session)
+            await workers.forget(session)
         async with unit_of_work() as session:
             undecided = await store.undecided(session)
         for job_id in undecided:

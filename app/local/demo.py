@@ -11,7 +11,7 @@ from rich.text import Text
 
 from app import shell
 from app.datasets.pull import pull
-from app.jobs.watch import watch_until_ended
+from app.jobs.progress.watch import watch_until_ended
 from app.local.up import Up, address
 from app.names import DEFAULT_NAMESPACE, Ref
 from app.settings import Settings

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from app import logs
 from app.teachers.failures import TeacherMisconfigured
 
 _LONGEST = 4096
@@ -38,6 +39,7 @@ def resolve(ref: str) -> str:
         raise TeacherMisconfigured(
             "teacher.bad_key", f"what is at {ref} is not a key: one line of printable ASCII"
         )
+    logs.hide(value)
     return value
 
 

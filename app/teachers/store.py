@@ -39,6 +39,22 @@ async def by_id(session: AsyncSession, teacher_id: UUID) -> Teacher:
     return found
 
 
+async def prices(session: AsyncSession, teacher_id: UUID) -> tuple[float, float, str | None] | None:
+    """Of a million prompt tokens, of a million completion tokens, in what; None where it has none,
+    or this session may not see it.
+    """
+    row = (
+        await session.execute(
+            select(Teacher.prompt_price, Teacher.completion_price, Teacher.currency).where(
+                Teacher.id == teacher_id
+            )
+        )
+    ).one_or_none()
+    if row is None or (row.prompt_price is None and row.completion_price is None):
+        return None
+    return row.prompt_price or 0.0, row.completion_price or 0.0, row.currency
+
+
 async def page(
     session: AsyncSession, *, namespace: str | None, after: UUID | None, limit: int
 ) -> Sequence[Teacher]:

@@ -14,6 +14,9 @@ Scope = Literal["read", "write", "publish", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """`admin` is all of them, and each of the others is `read` too."""
 
+LOCAL = "local"
+"""The identity of those who need no key."""
+
 NEEDS = "needs_scope"
 """An endpoint, or the model of a part of a body, with this attribute asks for that scope."""
 
@@ -29,7 +32,7 @@ class Caller:
     @property
     def identity(self) -> str:
         """Never that of another caller, whatever a key is called."""
-        return "local" if self.key_id is None else str(self.key_id)
+        return LOCAL if self.key_id is None else str(self.key_id)
 
     @property
     def is_admin(self) -> bool:

@@ -1,13 +1,14 @@
 """Answer a request for a file: all of it, the part asked for, or that nothing has changed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.errors import AppError
+from app.metrics import DOWNLOAD_BYTES, DOWNLOADS
 from app.web import problems
 from app.web.ranges import Part, Unsatisfiable, matches, part_of
 
@@ -15,8 +16,18 @@ _BLOCK = 1 << 18
 _YEAR = 365 * 24 * 3600
 
 
-def answer(request: Request, path: Path, *, name: str, etag: str, pinned: bool) -> Response:
-    """`pinned` is an address that always means the same bytes, so they may be kept for ever."""
+def answer(
+    request: Request,
+    path: Path,
+    *,
+    name: str,
+    etag: str,
+    pinned: bool,
+    count: Callable[[int], None] | None = None,
+) -> Response:
+    """`pinned` is an address that always means the same bytes, so they may be kept for ever;
+    `count` is told how many of them have left, as they leave.
+    """
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
@@ -40,7 +51,8 @@ def answer(request: Request, path: Path, *, name: str, etag: str, pinned: bool) 
     kind = "application/octet-stream"
     if request.method == "HEAD":
         return Response(None, status, headers, kind)
-    return StreamingResponse(_bytes(path, sent), status, headers, kind)
+    DOWNLOADS.inc()
+    return StreamingResponse(_bytes(path, sent, count), status, headers, kind)
 
 
 def _beyond(request: Request, size: int) -> Response:
@@ -52,7 +64,9 @@ def _beyond(request: Request, size: int) -> Response:
     return response
 
 
-async def _bytes(path: Path, part: Part) -> AsyncIterator[bytes]:
+async def _bytes(
+    path: Path, part: Part, count: Callable[[int], None] | None
+) -> AsyncIterator[bytes]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
         await asyncio.to_thread(file.seek, part.start)
@@ -62,6 +76,10 @@ async def _bytes(path: Path, part: Part) -> AsyncIterator[bytes]:
             if not block:
                 raise OSError(f"{path.name} ended {left} bytes early")
             left -= len(block)
+            DOWNLOAD_BYTES.inc(len(block))
             yield block
+            # Whoever asks for the next block has got rid of this one.
+            if count is not None:
+                count(len(block))
     finally:
         file.close()

@@ -106,7 +106,9 @@ def respond(
         ],
         "instance": shown_text(request.url.path),
     }
-    headers = {}
+    # Said here too: an answer to what nobody expected is made outside of everything else.
+    request_id = request.scope.get("request_id")
+    headers = {} if request_id is None else {"X-Request-Id": request_id}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == HTTPStatus.UNAUTHORIZED:

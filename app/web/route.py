@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
+import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -71,10 +72,13 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         streams = getattr(self.endpoint, "reads_stream", False)
-        replays = not getattr(self.endpoint, "not_replayed", False)
         needed = self.scope_needed
+        # An answer is replayed to its own caller alone, so that one has to be known.
+        replays = needed is not None and not getattr(self.endpoint, "not_replayed", False)
 
         async def run(request: Request) -> Response:
+            if "job_id" in request.path_params:
+                structlog.contextvars.bind_contextvars(job=str(request.path_params["job_id"]))
             state = request.app.state
             opened: Database = state.database
             if needed is not None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_0aee6e76"
+revision = "20261121_tables_0c776e50"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -108,6 +108,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_few_shot_set_namespace_name")),
     )
     op.create_table(
+        "job_event",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column(
+            "data", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_job_event")),
+    )
+    op.create_index(
+        "ix_job_event_lost",
+        "job_event",
+        ["job_id"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'chunk_lost'"),
+    )
+    op.create_table(
         "replayed",
         sa.Column("job_id", sa.UUID(), nullable=False),
         sa.Column("item", sa.BigInteger(), nullable=False),
@@ -143,6 +163,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seed_dataset")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_seed_dataset_namespace_name")),
+    )
+    op.create_table(
+        "signing_secret",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("id = 1", name=op.f("ck_signing_secret_only_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_secret")),
     )
     op.create_table(
         "stored_answer",
@@ -242,6 +272,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unindexed")),
     )
     op.create_index(op.f("ix_unindexed_job_id"), "unindexed", ["job_id"], unique=False)
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.BigInteger(), nullable=False),
+        sa.Column("concurrency", sa.BigInteger(), nullable=False),
+        sa.Column("waits", sa.Text(), nullable=True),
+        sa.Column(
+            "in_flight", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column(
+            "started_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_worker")),
+        postgresql_with={"fillfactor": 50},
+    )
     op.create_table(
         "completion",
         sa.Column("job_id", sa.UUID(), nullable=False),
@@ -566,6 +618,13 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_dataset_version_commit"), "dataset_version", ["commit"], unique=False)
+    op.create_index(
+        "ix_dataset_version_sources",
+        "dataset_version",
+        [sa.literal_column("(manifest -> 'sources')")],
+        unique=False,
+        postgresql_using="gin",
+    )
     op.create_table(
         "evaluation_item",
         sa.Column("version_id", sa.UUID(), nullable=False),
@@ -825,6 +884,37 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_dataset_file_sha256"), "dataset_file", ["sha256"], unique=False)
     op.create_table(
+        "dataset_pull",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("version_id", sa.UUID(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column(
+            "first_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "last_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("via IN ('api', 'hub', 'url')", name=op.f("ck_dataset_pull_via")),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["dataset_version.id"], name=op.f("fk_dataset_pull_version_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_pull")),
+        sa.UniqueConstraint(
+            "version_id",
+            "caller",
+            "address",
+            "client",
+            "via",
+            "day",
+            name=op.f("uq_dataset_pull_version_id_caller_address_client_via_day"),
+        ),
+    )
+    op.create_table(
         "job",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("kind", sa.Text(), server_default="generate", nullable=False),
@@ -848,6 +938,14 @@ def upgrade() -> None:
         ),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("events", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("waits", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column(
+            "smoke", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "account", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("publishes", sa.Boolean(), nullable=False),
         sa.Column("published", sa.Text(), nullable=True),
         sa.Column(
@@ -864,7 +962,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind IN ('generate', 'reprocess', 'import')", name=op.f("ck_job_kind")),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'cancelling', 'finished', 'failed', 'cancelled')",
+            "state IN ('queued', 'running', 'paused', 'cancelling', 'finished', 'failed', 'cancelled')",
             name=op.f("ck_job_state"),
         ),
         sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_job_corpus_id")),
@@ -893,7 +991,7 @@ def upgrade() -> None:
         "job",
         ["teacher_id", "priority"],
         unique=False,
-        postgresql_where=sa.text("state IN ('queued', 'running', 'cancelling')"),
+        postgresql_where=sa.text("state IN ('queued', 'running', 'paused', 'cancelling')"),
     )
     op.create_index(op.f("ix_job_namespace_id"), "job", ["namespace", "id"], unique=False)
     op.create_index(op.f("ix_job_seed_version_id"), "job", ["seed_version_id"], unique=False)
@@ -957,5 +1055,16 @@ def upgrade() -> None:
         ["lease_until"],
         unique=False,
         postgresql_where=sa.text("state = 'running'"),
+    )
+    op.create_table(
+        "dataset_pull_file",
+        sa.Column("pull_id", sa.UUID(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pull_id"], ["dataset_pull.id"], name=op.f("fk_dataset_pull_file_pull_id")
+        ),
+        sa.PrimaryKeyConstraint("pull_id", "path", name=op.f("pk_dataset_pull_file")),
     )
     # ### end Alembic commands ###

@@ -1,40 +1,12 @@
 """A key is checked on every request, and leaves by no door."""
 
 import io
-import logging
-from collections.abc import Iterator
 
 import httpx
 import psycopg
-import pytest
-import structlog
 
-from app import logs
 from app.settings import Settings
 from tests.auth.keys import make, shown
-
-ANYWHERE = ("203.0.113.9", 4711)
-
-
-@pytest.fixture
-async def remote(settings: Settings, api: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A caller from another network, who asks for the API by another name."""
-    app = api._transport.app  # type: ignore[attr-defined]
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=ANYWHERE)
-    return httpx.AsyncClient(transport=transport, base_url="http://limbeck.example")
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """All that is logged, as `limbeck serve` logs it at its most talkative."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    monkeypatch.setattr("sys.stderr", written)
-    logs.configure("json", "debug")
-    yield written
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 async def test_a_key_opens_the_api_from_anywhere_until_it_is_revoked(

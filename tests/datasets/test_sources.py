@@ -1,11 +1,16 @@
 """A dataset over several corpora: what goes together, what says the same, and how much of each."""
 
+import asyncio
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from app.datasets.commands import commands
 from app.db import Database
 from tests.datasets.corpus import COLUMNS, Grown, add, grow, job
 from tests.datasets.test_publish import published, rows_of
@@ -142,3 +147,23 @@ async def test_corpora_are_mixed_by_name(api: httpx.AsyncClient, database: Datab
     weights = {"default/faq": 3, "default/chat": 1}
     version = await published(api, both, mix=[{"by": ["_corpus"], "weights": weights}])
     assert [each["rows"] for each in version["corpora"]] == [8, 2]
+
+
+def test_the_shell_publishes_two_corpora_as_a_file_says(
+    served: str, database_url: str, tmp_path: Path
+) -> None:
+    async def fill() -> None:
+        database = Database(database_url)
+        await filled(database, "faq", essays(8))
+        await filled(database, "chat", [*essays(3, start=20), essay(0, changed=1)])
+        await database.close()
+
+    asyncio.run(fill())
+    document = tmp_path / "publish.yaml"
+    document.write_text("near: 0.8\nmix:\n  - {by: [_corpus], cap: 5}\n")
+    asked = ["--name", "both", "--also", "chat", "--file", str(document), "--split-by", "cluster"]
+    told = CliRunner().invoke(commands, ["publish", "faq", *asked, "--json"])
+    made = json.loads(told.stdout)
+    assert [each["rows"] for each in made["corpora"]] == [5, 3]
+    assert made["left_out"] == {"mix": 3, "near": 1}
+    assert made["split_by"] == "cluster"

@@ -1,10 +1,13 @@
 """Every row is in exactly one split, and stays there."""
 
 from collections import Counter
+from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from app.datasets.exporter import Origin, Row
 from app.datasets.splits import Sorter, Splits, group, hashed
@@ -54,3 +57,15 @@ def test_rows_of_one_seed_row_share_a_split_from_whichever_job() -> None:
     assert group(row("a", ("topic",))) == group(row("b", ("topic",)))
     assert group(row("a", ())) != group(row("b", ()))
     assert group(row("a", ("language",))) == b"a"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"by": "seed"}, {"train": 1, "by": "luck"}, {"train": "seed"}, {"train": 1, "by": 1}]
+)
+def test_what_stays_together_is_said_beside_shares(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Splits.model_validate(wrong)
+    said = Splits.model_validate({"test": 0.5, "train": 0.5, "by": "row"})
+    assert (said.by, said.names) == ("row", ("train", "test"))
+    assert Splits.model_validate(said.model_dump(mode="json")) == said
+    assert Splits().by == "seed"

@@ -15,7 +15,8 @@ from app.jobs import lease, store
 from app.jobs.chunk import work
 from app.jobs.lease import LeaseLost
 from app.jobs.loaded import Tools
-from app.jobs.worker import Worker
+from app.jobs.room import Room
+from app.jobs.worker import Held, Worker
 from tests.jobs.conftest import Drain, adds_up, claim_one, spec
 
 SOON = timedelta(seconds=0)
@@ -78,14 +79,14 @@ async def test_a_claim_that_no_task_knows_of_ends_with_its_lease(
 ) -> None:
     """The commit that made it may have been cut off before its answer came."""
     await submitted(ready, num_records=16)
-    worker = Worker(tools, tmp_path, 2, lease=SOON, grace=1)
+    worker = Worker(tools, tmp_path, Room(tmp_path, 0), 2, lease=SOON, grace=1)
     unknown = await claim_one(tools, worker.holder)
     known = await claim_one(tools, worker.holder)
     assert unknown is not None
     assert known is not None
     async with asyncio.TaskGroup() as group:
         task = group.create_task(forever())
-        worker.held[known.chunk_id, known.epoch] = task
+        worker.held[known.chunk_id, known.epoch] = Held(known.job_id, task, asyncio.Event())
         worker.lease = timedelta(seconds=30)
         async with database.unit_of_work() as session:
             await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
@@ -102,7 +103,7 @@ async def test_a_chunk_claimed_while_signs_of_life_are_given_is_not_taken_for_lo
     ready: httpx.AsyncClient, tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await submitted(ready, num_records=16)
-    worker = Worker(tools, tmp_path, 2, lease=timedelta(seconds=30), grace=1)
+    worker = Worker(tools, tmp_path, Room(tmp_path, 0), 2, lease=timedelta(seconds=30), grace=1)
     renew = lease.renew
 
     async def renew_then_claim(*told: Any) -> set[tuple[UUID, int]]:
@@ -114,17 +115,18 @@ async def test_a_chunk_claimed_while_signs_of_life_are_given_is_not_taken_for_lo
         await claim_into(worker, group)
         monkeypatch.setattr(lease, "renew", renew_then_claim)
         await worker._renew()
-        assert not any(task.cancelling() for task in worker.held.values())
+        assert not any(held.work.cancelling() for held in worker.held.values())
         assert len(worker.held) == 2
-        for task in worker.held.values():
-            task.cancel()
+        for held in worker.held.values():
+            held.work.cancel()
 
 
 async def claim_into(worker: Worker, group: asyncio.TaskGroup) -> None:
     """What a delivery does, with a task that never ends."""
     claim = await claim_one(worker.tools, worker.holder)
     assert claim is not None
-    worker.held[claim.chunk_id, claim.epoch] = group.create_task(forever())
+    task = group.create_task(forever())
+    worker.held[claim.chunk_id, claim.epoch] = Held(claim.job_id, task, asyncio.Event())
 
 
 async def forever() -> None:

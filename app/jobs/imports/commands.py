@@ -7,7 +7,7 @@ import orjson
 import typer
 
 from app import shell
-from app.jobs.commands import told
+from app.jobs.told import told
 from app.names import Ref
 from app.uploads.formats import FORMATS
 

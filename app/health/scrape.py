@@ -1,0 +1,196 @@
+"""The metrics page: what several processes know together is read from the database, at most once a
+second however many ask.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import Database
+from app.jobs.room import Room
+from app.jobs.workers import ALIVE
+from app.metrics import REGISTRY
+
+FRESH = 1.0
+"""Seconds for which a page is handed out again."""
+MOST_TEACHERS = 200
+"""Those with the most tokens; a name beyond them gets no series of its own."""
+
+
+class Scraper:
+    """One for each API process."""
+
+    def __init__(self, database: Database, room: Room) -> None:
+        self._database = database
+        self._room = room
+        self._lock = asyncio.Lock()
+        self._read_at = float("-inf")
+        self._facts: dict[str, Any] | None = None
+
+    async def page(self) -> bytes:
+        """Without the database's part while the database is away."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            if now - self._read_at >= FRESH:
+                self._facts = await self._read()
+                self._read_at = asyncio.get_running_loop().time()
+        return generate_latest(REGISTRY) + generate_latest(_registry(self._facts))
+
+    async def _read(self) -> dict[str, Any] | None:
+        try:
+            async with self._database.unit_of_work() as session:
+                row = (
+                    await session.execute(_FACTS, {"silence": ALIVE, "teachers": MOST_TEACHERS})
+                ).one()
+        except (SQLAlchemyError, OSError):
+            return None
+        return {**row._mapping, "free": self._room.free}  # noqa: SLF001  (its documented name)
+
+
+def _registry(facts: dict[str, Any] | None) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Known(facts))
+    return registry
+
+
+class _Known(Collector):
+    def __init__(self, facts: dict[str, Any] | None) -> None:
+        self._facts = facts
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("limbeck_database_up", "Whether the database answered.")
+        up.add_metric((), float(self._facts is not None))
+        yield up
+        if self._facts is not None:
+            yield from families(self._facts)
+
+
+def families(facts: dict[str, Any]) -> Iterator[Metric]:
+    """Every metric that is read from the database."""
+    yield _gauges("limbeck_jobs", "Jobs, by state.", ("state",), facts["jobs"])
+    yield _gauges(
+        "limbeck_samples",
+        "Samples that have ended, by outcome, of all jobs. One that failed and is tried again "
+        "is taken off.",
+        ("outcome",),
+        facts["samples"],
+    )
+    yield _gauges(
+        "limbeck_chunks", "Chunks of jobs that live, by state.", ("state",), facts["chunks"]
+    )
+    yield _gauges(
+        "limbeck_queue_depth", "Deliveries that wait for a worker.", (), {"": facts["queued"]}
+    )
+    yield _gauges("limbeck_workers", "Workers, alive or silent.", ("state",), facts["workers"])
+    yield _gauges(
+        "limbeck_disk_free_bytes",
+        "Free room on the disk of the data directory.",
+        (),
+        {"": facts["free"]},
+    )
+    lost = CounterMetricFamily(
+        "limbeck_chunk_leases_lost", "Chunks taken from workers that showed no life."
+    )
+    lost.add_metric((), facts["lost"])
+    yield lost
+    yield from _of_teachers(facts["teachers"] or [])
+
+
+def _of_teachers(teachers: list[dict[str, Any]]) -> Iterator[Metric]:
+    tokens = CounterMetricFamily(
+        "limbeck_teacher_tokens",
+        "Tokens of samples that have ended, by teacher.",
+        labels=("teacher", "kind"),
+    )
+    away = GaugeMetricFamily(
+        "limbeck_teacher_away", "Whether the teacher's circuit is open.", labels=("teacher",)
+    )
+    out = GaugeMetricFamily(
+        "limbeck_teacher_in_flight",
+        "Requests that workers have out with the teacher.",
+        labels=("teacher",),
+    )
+    for one in teachers:
+        for kind in ("prompt", "completion", "cached"):
+            tokens.add_metric((one["teacher"], kind), one[kind])
+        away.add_metric((one["teacher"],), float(one["away"]))
+        out.add_metric((one["teacher"],), one["in_flight"])
+    yield from (tokens, away, out)
+
+
+def _gauges(
+    name: str, said: str, labels: tuple[str, ...], values: dict[str, float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, said, labels=labels)
+    for value, number in values.items():
+        family.add_metric((value,) if labels else (), float(number))
+    return family
+
+
+# Of jobs that have ended, their sums; only of those that live, the chunks.
+_FACTS = text("""
+    WITH live AS (
+        SELECT j.id, j.teacher_id, sum(c.accepted) AS accepted, sum(c.rejected) AS rejected,
+            sum(c.failed) AS failed, sum(c.cancelled) AS cancelled,
+            sum(c.prompt_tokens) AS prompt_tokens,
+            sum(c.completion_tokens) AS completion_tokens, sum(c.cached_tokens) AS cached_tokens,
+            count(*) FILTER (WHERE c.state = 'ready') AS ready,
+            count(*) FILTER (WHERE c.state = 'running') AS running
+        FROM job AS j JOIN chunk AS c ON c.job_id = j.id
+        WHERE j.state IN ('queued', 'running', 'paused', 'cancelling') GROUP BY j.id
+    ), summed AS (
+        SELECT teacher_id, accepted, rejected, failed, cancelled, prompt_tokens,
+            completion_tokens, cached_tokens
+        FROM live
+        UNION ALL
+        SELECT j.teacher_id, a.* FROM job AS j, jsonb_to_record(j.account) AS a (
+            accepted int8, rejected int8, failed int8, cancelled int8, prompt_tokens int8,
+            completion_tokens int8, cached_tokens int8
+        ) WHERE j.account IS NOT NULL
+    ), alive AS (
+        SELECT id, in_flight FROM worker
+        WHERE seen_at > clock_timestamp() - make_interval(secs => :silence)
+    ), out AS (
+        SELECT j.teacher_id, sum(CAST(f.value AS int8)) AS n
+        FROM alive, jsonb_each_text(in_flight) AS f JOIN job AS j ON j.id = CAST(f.key AS uuid)
+        GROUP BY j.teacher_id
+    ), by_teacher AS (
+        SELECT t.namespace || '/' || t.name AS teacher, t.down_since IS NOT NULL AS away,
+            coalesce(sum(s.prompt_tokens), 0) AS prompt,
+            coalesce(sum(s.completion_tokens), 0) AS completion,
+            coalesce(sum(s.cached_tokens), 0) AS cached,
+            coalesce((SELECT n FROM out WHERE out.teacher_id = t.id), 0) AS in_flight
+        FROM teacher AS t LEFT JOIN summed AS s ON s.teacher_id = t.id
+        GROUP BY t.id ORDER BY completion DESC, t.id LIMIT :teachers
+    )
+    SELECT
+        (
+            SELECT coalesce(jsonb_object_agg(state, n), '{}')
+            FROM (SELECT state, count(*) AS n FROM job GROUP BY state) AS counted
+        ) AS jobs,
+        (
+            SELECT jsonb_build_object(
+                'accepted', coalesce(sum(accepted), 0), 'rejected', coalesce(sum(rejected), 0),
+                'failed', coalesce(sum(failed), 0), 'cancelled', coalesce(sum(cancelled), 0)
+            ) FROM summed
+        ) AS samples,
+        (
+            SELECT jsonb_build_object(
+                'ready', coalesce(sum(ready), 0), 'running', coalesce(sum(running), 0)
+            ) FROM live
+        ) AS chunks,
+        (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo') AS queued,
+        jsonb_build_object(
+            'alive', (SELECT count(*) FROM alive),
+            'silent', (SELECT count(*) FROM worker) - (SELECT count(*) FROM alive)
+        ) AS workers,
+        (SELECT count(*) FROM job_event WHERE kind = 'chunk_lost') AS lost,
+        (SELECT jsonb_agg(to_jsonb(by_teacher)) FROM by_teacher) AS teachers
+""")

@@ -1,0 +1,1 @@
+"""Where a job stands: told as it happens."""
