@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 from app.auth.dependency import CallerDep
 from app.datasets.manifest import FileEntry, PublishedManifest
+from app.datasets.receipts import Count
 from app.datasets.router import Number, version_of
 from app.datasets.rows.read import lines
-from app.datasets.serving import FilesDep
+from app.datasets.serving import FilesDep, ReceiptsDep, puller
 from app.datasets.withdraw import refuse_withdrawn
 from app.errors import NotFound
 from app.names import Name, Ref
@@ -53,6 +54,7 @@ async def list_rows(
     database: DatabaseDep,
     caller: CallerDep,
     files: FilesDep,
+    receipts: ReceiptsDep,
     page: PageDep,
     split: Annotated[
         str, Query(max_length=32, description="One of the version's.", examples=["train"])
@@ -81,12 +83,15 @@ async def list_rows(
     headers = _headers(manifest, split, start, stop, as_lines=as_lines, pinned=version != "latest")
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(None, 304, headers)
+    who = puller(request, caller, "api")
+    count = await receipts.record(found.id, f"rows/{split}", who)
     blocks = lines(files, shards, start, stop)
     if stream:
         # The first is read before the answer begins, so that damage there is told as such.
         first = await asyncio.to_thread(next, blocks, b"")
-        return StreamingResponse(_sent(first, blocks), 200, headers, _LINES)
+        return StreamingResponse(_sent(first, blocks, count), 200, headers, _LINES)
     content = b"".join(await asyncio.to_thread(list, blocks))
+    count(len(content))
     following = cursor_at(stop) if stop < rows else None
     if as_lines:
         if following is not None:
@@ -120,7 +125,8 @@ def _headers(
     }
 
 
-async def _sent(block: bytes, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _sent(block: bytes, blocks: Iterator[bytes], count: Count) -> AsyncIterator[bytes]:
     while block:
         yield block
+        count(len(block))
         block = await asyncio.to_thread(next, blocks, b"")
