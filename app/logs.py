@@ -25,6 +25,8 @@ _LOOKS = re.compile(
     r"|\b(?:sk|lbk|hf)[-_][A-Za-z0-9_-]{16,}",
     re.IGNORECASE,
 )
+_OURS = ("method", "path", "status", "ms", "bytes", "peer")
+"""What `web/access.py` says of a request beside its message."""
 _known: deque[str] = deque(maxlen=256)
 """Secrets that this process has read, such as a teacher's key."""
 _SHORTEST = 6
@@ -60,7 +62,7 @@ def configure(shape: Literal["auto", "console", "json"], level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(_OURS), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 redact,

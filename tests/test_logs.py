@@ -21,6 +21,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     root, written = logging.getLogger(), StringIO()
     handlers, level = root.handlers[:], root.level
     monkeypatch.setattr(sys, "stderr", written)
+    # import-linter, run in a test, disables every logger that there is.
+    monkeypatch.setattr(logging.getLogger("app.web.access"), "disabled", False)
     logs.configure("json", "info")
     yield lambda: [orjson.loads(line) for line in written.getvalue().splitlines()]
     root.handlers[:] = handlers

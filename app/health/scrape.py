@@ -100,6 +100,11 @@ def families(facts: dict[str, Any]) -> Iterator[Metric]:
     )
     lost.add_metric((), facts["lost"])
     yield lost
+    pulls = CounterMetricFamily(
+        "limbeck_pulls", "Receipts for pulls of dataset versions: one for each client and day."
+    )
+    pulls.add_metric((), facts["pulls"])
+    yield pulls
     yield from _of_teachers(facts["teachers"] or [])
 
 
@@ -192,5 +197,6 @@ _FACTS = text("""
             'silent', (SELECT count(*) FROM worker) - (SELECT count(*) FROM alive)
         ) AS workers,
         (SELECT count(*) FROM job_event WHERE kind = 'chunk_lost') AS lost,
+        (SELECT count(*) FROM dataset_pull) AS pulls,
         (SELECT jsonb_agg(to_jsonb(by_teacher)) FROM by_teacher) AS teachers
 """)

@@ -7,6 +7,7 @@ holder that lost its claim changes nothing. Leases end by the database's clock a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -51,9 +52,11 @@ async def claim(
     """The best chunk of this teacher: of the job with the highest priority, among those of the
     one with the fewest chunks running. None where nothing is ready or the teacher is away.
     """
-    row = (
-        await session.execute(_CLAIM, {"teacher": teacher_id, "holder": holder, "lease": lease})
-    ).one_or_none()
+    said = {"teacher": teacher_id, "holder": holder, "lease": lease}
+    return await _started(session, (await session.execute(_CLAIM, said)).one_or_none())
+
+
+async def _started(session: AsyncSession, row: Any) -> Claim | None:
     if row is None:
         return None
     await session.execute(_START, {"job": row.job_id})
@@ -106,13 +109,8 @@ async def claim_stored(
     """The next chunk of a job that asks nobody. One at a time and in their order, whoever holds
     them: so the same replies are always decided in the same order, also after a crash.
     """
-    row = (
-        await session.execute(_CLAIM_STORED, {"job": job_id, "holder": holder, "lease": lease})
-    ).one_or_none()
-    if row is None:
-        return None
-    await session.execute(_START, {"job": row.job_id})
-    return Claim(row.id, row.epoch, row.job_id, row.seq, row.first_item, row.items, row.losses)
+    said = {"job": job_id, "holder": holder, "lease": lease}
+    return await _started(session, (await session.execute(_CLAIM_STORED, said)).one_or_none())
 
 
 _CLAIM_STORED = text("""
@@ -161,8 +159,7 @@ _RENEW = text("""
 
 async def fence(session: AsyncSession, claim: Claim) -> None:
     """Lock the chunk until the transaction ends. Raises `LeaseLost` where it is not ours now."""
-    row = await session.scalar(_FENCE, {"chunk": claim.chunk_id, "epoch": claim.epoch})
-    if row is None:
+    if await session.scalar(_FENCE, {"chunk": claim.chunk_id, "epoch": claim.epoch}) is None:
         raise LeaseLost
 
 
@@ -173,8 +170,7 @@ _FENCE = text("""
 
 async def check(session: AsyncSession, claim: Claim) -> None:
     """As `fence`, but it locks nothing: for writes that are harmless beside a newer holder's."""
-    row = await session.scalar(_CHECK, {"chunk": claim.chunk_id, "epoch": claim.epoch})
-    if row is None:
+    if await session.scalar(_CHECK, {"chunk": claim.chunk_id, "epoch": claim.epoch}) is None:
         raise LeaseLost
 
 
@@ -220,9 +216,9 @@ _RECORD = text("""
 
 async def close(session: AsyncSession, claim: Claim) -> None:
     """The chunk is done; what was not settled is cancelled. The caller holds the fence."""
-    row = (await session.execute(_CLOSE, {"chunk": claim.chunk_id})).one()
-    if row.failed:
-        await events.note(session, claim.job_id, "chunk_failed", chunk=claim.seq, failed=row.failed)
+    failed = await session.scalar(_CLOSE, {"chunk": claim.chunk_id})
+    if failed:
+        await events.note(session, claim.job_id, "chunk_failed", chunk=claim.seq, failed=failed)
 
 
 _CLOSE = text("""
@@ -294,9 +290,8 @@ async def reap(session: AsyncSession) -> Sequence[UUID]:
     """Take chunks from holders that show no sign of life; answers the jobs they are of."""
     rows = sorted((await session.execute(_REAP)).all(), key=lambda row: row.job_id)
     for row in rows:
-        await events.note(
-            session, row.job_id, "chunk_lost", chunk=row.seq, losses=row.losses, holder=row.holder
-        )
+        said = {"chunk": row.seq, "losses": row.losses, "holder": row.holder}
+        await events.note(session, row.job_id, "chunk_lost", **said)
     return [row.job_id for row in rows]
 
 

@@ -4,6 +4,7 @@ A caller's own `X-Request-Id` is kept where it is one; the answer carries it, an
 that is logged meanwhile.
 """
 
+import logging
 import re
 import time
 from uuid import uuid4
@@ -14,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import HTTP_SECONDS
 
-log = structlog.stdlib.get_logger("app.access")
+log = logging.getLogger(__name__)
+"""The standard library's: where nobody has configured logs, it is silent."""
 
 HEADER = "x-request-id"
 _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -59,15 +61,14 @@ def _tell(scope: Scope, status: int, size: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unknown")
     known = method if method in _METHODS else "other"
     HTTP_SECONDS.labels(known, route, str(status)).observe(seconds)
-    say = log.debug if route in _QUIET else log.info
     peer = scope.get("client")
     # Without the query: it may hold a signature.
-    say(
-        "request",
-        method=method,
-        path=path,
-        status=status,
-        ms=round(seconds * 1000, 1),
-        bytes=size,
-        peer=peer[0] if peer else None,
-    )
+    said = {
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "bytes": size,
+        "peer": peer[0] if peer else None,
+    }
+    log.log(logging.DEBUG if route in _QUIET else logging.INFO, "request", extra=said)

@@ -4,8 +4,6 @@ Their chunks are opened again, with what had been cancelled in them: an item of 
 either ended or to be asked for.
 """
 
-from uuid import UUID
-
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,7 +28,7 @@ async def retry(session: AsyncSession, job: Job) -> int:
             f"job {job.id} has its {job.num_records} records, so that nothing more is asked for",
         )
     await shadow.require_open(session, job.corpus_id)
-    reopened = await _reopen(session, job.id)
+    reopened = await _reopen(session, job)
     if not reopened:
         return 0
     was, job.state = job.state, _live(job)
@@ -62,16 +60,19 @@ def _live(job: Job) -> str:
 _WANTED = text("SELECT CAST(sum(accepted) AS int8) FROM chunk WHERE job_id = :job")
 
 
-async def _reopen(session: AsyncSession, job_id: UUID) -> int:
-    count: int = await session.scalar(_REOPEN, {"job": job_id}) or 0
+async def _reopen(session: AsyncSession, job: Job) -> int:
+    gives_up = (job.document.get("limits") or {}).get("min_novelty") is not None
+    count: int = await session.scalar(_REOPEN, {"job": job.id, "gives_up": gives_up}) or 0
     return count
 
 
-# Chunks that somebody holds are passed over: their holders have decided what they ask for.
+# Chunks that somebody holds are passed over: their holders have decided what they ask for. So are
+# those in which samples of dry strata were cancelled: they are counted with their strata.
 _REOPEN = text("""
     WITH idle AS (
         SELECT id, first_item, items FROM chunk
         WHERE job_id = :job AND state <> 'running' AND failed > 0
+          AND (cancelled = 0 OR NOT :gives_up)
         FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM sample AS s USING idle

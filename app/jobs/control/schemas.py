@@ -36,5 +36,5 @@ class CloneSpec(
 class RetriedView(BaseModel):
     samples: int
     """Failed ones that are open again. Those in chunks that a worker holds at this moment stay as
-    they are; ask again once it has ended."""
+    they are, until asked for again; so do those beside samples that `min_novelty` cancelled."""
     job: JobView

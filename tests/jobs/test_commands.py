@@ -1,0 +1,57 @@
+"""Jobs over the shell, against the API that ships, served on loopback."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from typer.testing import CliRunner, Result
+
+from app.jobs.commands import commands
+from tests.fake_teacher import FakeTeacher
+from tests.jobs.conftest import Drain, spec
+
+
+async def run(*arguments: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, commands, list(arguments))
+
+
+async def answer(*arguments: str) -> Any:
+    done = await run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+async def test_a_job_is_held_changed_watched_cloned_and_retried(
+    ready: httpx.AsyncClient, served: str, drain: Drain, fake: FakeTeacher
+) -> None:
+    job_id = (await ready.post("/v1/jobs", json=spec())).json()["id"]
+    assert (await answer("pause", job_id))["state"] == "paused"
+    assert (await answer("resume", job_id))["state"] == "queued"
+    changed = await answer("change", job_id, "--priority", "4", "--num-records", "12")
+    assert (changed["priority"], changed["num_records"]) == (4, 12)
+    assert (await run("change", job_id)).exit_code == 2
+    watching = asyncio.create_task(run("watch", job_id))
+    await drain()
+    watched = await watching
+    assert watched.exit_code == 0, watched.output
+    assert "finished" in watched.stdout
+    assert "12/12" in watched.stdout
+    clone = await answer("clone", job_id, "--set", '{"num_records": 3}')
+    assert (clone["num_records"], clone["state"]) == (3, "queued")
+    assert (await answer("cancel", clone["id"]))["state"] == "cancelled"
+    assert (await run("retry", job_id)).exit_code == 1
+    assert (await run("watch", clone["id"])).exit_code == 1
+
+
+async def test_who_watches_a_job_that_its_smoke_gate_stops_is_shown_why(
+    ready: httpx.AsyncClient, served: str, drain: Drain, fake: FakeTeacher
+) -> None:
+    fake.says("I'd rather not.")
+    job_id = (await ready.post("/v1/jobs", json=spec(num_records=100))).json()["id"]
+    watching = asyncio.create_task(run("watch", job_id))
+    await drain()
+    watched = await watching
+    assert watched.exit_code == 1
+    assert "smoke_gate: 0 of the first" in watched.stdout
+    assert "I'd rather not." in watched.stdout
