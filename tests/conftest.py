@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from hypothesis import HealthCheck
@@ -43,6 +44,16 @@ hypothesis_settings.register_profile(
     "limbeck", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("limbeck")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs_apart() -> None:
+    """Lines go where pytest collects them, and not between those that a command prints."""
+    structlog.configure(
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 @pytest.fixture(scope="session")
