@@ -24,6 +24,7 @@ from app.jobs.control import router as control
 from app.jobs.progress import router as progress
 from app.jobs.progress.feed import Feed
 from app.jobs.room import Room
+from app.jobs.exchanges import dresser
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
 from app.recall import router as recall
@@ -62,6 +63,7 @@ def routers() -> list[APIRouter]:
         datasets.router,
         datasets.signed_files,
         recall.router,
+        datasets.layouts,
     ]
 
 
@@ -88,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.feed = Feed(app.state.database)
         app.state.receipts = Receipts(app.state.database)
         app.state.render_pool = RenderPool()
+        app.state.dresser = dresser(app.state.render_pool)
         app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
         try:
             yield

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from app.datasets.features import card_features
+from app.datasets.features import TURNS, card_features
 from app.datasets.manifest import Manifest
 
 
@@ -88,7 +88,9 @@ def _body(manifest: Manifest) -> Iterator[str]:
     )
 
 
-_SAID = {"json": "string (JSON)", "chat": "list of turns: role, content"}
+_SAID = {"json": "string (JSON)"} | {
+    kind: f"list of turns: {', '.join(keys)}" for kind, keys in TURNS.items()
+}
 
 
 def _cell(text: str | None) -> str:

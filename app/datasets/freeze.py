@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.selection import Selection
 from app.datasets import store
+from app.datasets.dress import Dresser
 from app.datasets.exporter import Origin, Row
 from app.datasets.features import Features, features_of
 from app.datasets.files import Files
@@ -53,19 +54,24 @@ async def freeze(
     sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
     *,
     against: Sequence[Ref] = (),
+    dresser: Dresser | None = None,
 ) -> Frozen:
     """Membership is what one snapshot sees; what commits meanwhile is left to a later version.
 
     Oldest first, so that the full shards of an earlier version come out the same again. Rows
     that copy an item of the evaluation sets `against` are left out. Refuses an empty selection, a
-    layout that the corpus cannot fill, and a record that does not fit.
+    layout that the corpus cannot fill, and a record that does not fit. A layout that takes more
+    than a record's fields needs a `dresser`.
     """
     async with database.unit_of_work() as session:
         await store.take_snapshot(session)
-        columns = await _columns(session, corpus_id)
-        spec.layout.check(columns)
+        columns = await columns_of(session, corpus_id)
+        if dresser is None:
+            spec.layout.check(columns)
+        else:
+            await dresser.check(spec.layout, columns)
         known = await store.origins(session, corpus_id)
-        jobs = _chosen(spec.selection, known)
+        jobs = chosen(spec.selection, known)
         writer = ShardWriter(files, spec.layout, columns, splits, sizes)
         gate = Gate(against, await evaluations.load(session, against))
         apart = await screen(session, corpus_id, spec.semantic) if spec.semantic else None
@@ -73,7 +79,10 @@ async def freeze(
         decided: set[UUID] = set()
         try:
             async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
-                kept = await asyncio.to_thread(_write, page, gate, apart, writer)
+                kept = await asyncio.to_thread(_passed, page, gate, apart)
+                if dresser is not None:
+                    kept = await dresser.dressed(session, spec.layout, columns, kept)
+                await asyncio.to_thread(writer.add, kept)
                 made_by.update(row.origin for row in kept)
                 decided.update(row.decided_by or row.origin.job_id for row in kept)
             if not made_by:
@@ -94,14 +103,9 @@ async def freeze(
         )
 
 
-def _write(
-    page: Sequence[Row], gate: Gate, apart: Screen | None, writer: ShardWriter
-) -> Sequence[Row]:
+def _passed(page: Sequence[Row], gate: Gate, apart: Screen | None) -> Sequence[Row]:
     kept = gate.passed(page)
-    if apart is not None:
-        kept = [row for row in kept if apart.passes(row.id)]
-    writer.add(kept)
-    return kept
+    return kept if apart is None else [row for row in kept if apart.passes(row.id)]
 
 
 def _entry(apart: Screen | None) -> SemanticEntry | None:
@@ -115,14 +119,15 @@ def _entry(apart: Screen | None) -> SemanticEntry | None:
     )
 
 
-async def _columns(session: AsyncSession, corpus_id: UUID) -> Features:
+async def columns_of(session: AsyncSession, corpus_id: UUID) -> Features:
+    """Refuses a corpus that no job has given columns yet."""
     corpus = await store.corpus_by_id(session, corpus_id)
     if corpus.columns is None:
         raise _nothing(Selection())
     return features_of(corpus.columns)
 
 
-def _chosen(selection: Selection, known: Mapping[UUID, Origin]) -> Collection[UUID] | None:
+def chosen(selection: Selection, known: Mapping[UUID, Origin]) -> Collection[UUID] | None:
     """The jobs whose records are meant; nothing where any job's are."""
     if not selection.jobs and not selection.templates:
         return None

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.models import Corpus
 from app.datasets import store
+from app.datasets.dress import Dresser
 from app.datasets.files import Files
 from app.datasets.freeze import Frozen, freeze
 from app.datasets.manifest import PublishedManifest
@@ -34,13 +35,17 @@ class PublishedVersion:
 
 
 async def publish(
-    database: Database, data_dir: Path, corpus_id: UUID, spec: PublishSpec
+    database: Database,
+    data_dir: Path,
+    corpus_id: UUID,
+    spec: PublishSpec,
+    dresser: Dresser | None = None,
 ) -> PublishedVersion:
     """Publish from a corpus, making the dataset if need be. For those without a request."""
     files = Files(data_dir)
     async with database.unit_of_work() as session:
         dataset, corpus = await define(session, spec.dataset, corpus_id)
-    frozen = await prepare(database, files, dataset, spec)
+    frozen = await prepare(database, files, dataset, spec, dresser)
     async with database.unit_of_work() as session:
         return await enlist(session, files, dataset, corpus, spec, frozen)
 
@@ -84,14 +89,22 @@ async def check(session: AsyncSession, corpus: Corpus, spec: PublishSpec) -> Non
         splits_for(found[0], spec)
 
 
-async def prepare(database: Database, files: Files, dataset: Dataset, spec: VersionSpec) -> Frozen:
+async def prepare(
+    database: Database,
+    files: Files,
+    dataset: Dataset,
+    spec: VersionSpec,
+    dresser: Dresser | None,
+) -> Frozen:
     """Write the files; no transaction but the snapshot's is open meanwhile."""
     splits = splits_for(dataset, spec)
     async with database.unit_of_work() as session:
         sets = await pinned(session, dataset.namespace, spec.decontaminate, "/decontaminate")
     with _disk():
         await asyncio.to_thread(files.sweep)
-        return await freeze(database, files, dataset.corpus_id, spec, splits, against=sets)
+        return await freeze(
+            database, files, dataset.corpus_id, spec, splits, against=sets, dresser=dresser
+        )
 
 
 async def enlist(

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
 from app.auth.dependency import CallerDep
 from app.auth.signing import Seal
 from app.corpus import store as corpora
 from app.datasets import publish, pulls, signed, store
+from app.datasets.catalogue import LayoutView, catalogue
+from app.datasets.dress import Dresser
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import DatasetVersion
+from app.datasets.preview import PreviewSpec, PreviewView, preview
 from app.datasets.schemas import (
     DatasetView,
     NewDataset,
@@ -29,6 +32,7 @@ from app.web.paging import Page, PageDep, page_of
 from app.web.route import DatabaseDep, Route, SessionDep, needs, not_replayed, open_to_all
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=Route)
+layouts = APIRouter(prefix="/v1/layouts", tags=["datasets"], route_class=Route)
 
 signed_files = APIRouter(prefix="/v1/signed", tags=["datasets"], route_class=Route)
 
@@ -46,6 +50,10 @@ _PUBLISH_EXAMPLE: dict[str, Any] = {
     "layout": {"name": "messages", "prompt": ["question"], "completion": ["answer"]},
     "splits": {"train": 0.95, "validation": 0.05},
 }
+_PREVIEW_EXAMPLE: dict[str, Any] = {
+    "layout": {"name": "messages", "system": True, "completion": ["answer"]},
+    "rows": 3,
+}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole file", "content": {"application/octet-stream": {}}},
     206: {"description": "The part that `Range` asks for"},
@@ -54,6 +62,20 @@ _FILE: dict[int | str, dict[str, Any]] = {
     410: {"description": "The version was withdrawn; the problem says why"},
     416: {"description": "The range begins behind the end of the file"},
 }
+
+
+async def stored_dresser(request: Request) -> Dresser:
+    made: Dresser = request.app.state.dresser
+    return made
+
+
+DresserDep = Annotated[Dresser, Depends(stored_dresser)]
+
+
+@layouts.get("")
+async def list_layouts(caller: CallerDep) -> list[LayoutView]:
+    """Every layout that rows can be written in: who reads it, its parameters, and an example."""
+    return catalogue()
 
 
 @router.post("", status_code=201, responses={200: {"description": "Defined just so before."}})
@@ -98,6 +120,7 @@ async def publish_version(
     session: SessionDep,
     caller: CallerDep,
     files: FilesDep,
+    dresser: DresserDep,
     request: Request,
     response: Response,
     body: Annotated[VersionSpec, Body(examples=[{}, _PUBLISH_EXAMPLE])],
@@ -111,11 +134,27 @@ async def publish_version(
     caller.require_namespace(corpus.namespace)
     if IDEMPOTENCY_KEY in request.headers:
         await store.allow_waiting(session)
-    frozen = await publish.prepare(database, files, dataset, body)
+    frozen = await publish.prepare(database, files, dataset, body, dresser)
     # In the request's own transaction, so that the version and an Idempotency-Key are one.
     made = await publish.enlist(session, files, dataset, corpus, body, frozen)
     response.headers["Location"] = f"{request.url.path}/{made.ref.version}"
     return made.manifest
+
+
+@router.post("/{namespace}/{name}/preview")
+@not_replayed
+async def preview_rows(
+    namespace: Name,
+    name: Name,
+    database: DatabaseDep,
+    caller: CallerDep,
+    dresser: DresserDep,
+    body: Annotated[PreviewSpec, Body(examples=[{}, _PREVIEW_EXAMPLE])],
+) -> PreviewView:
+    """The first rows that a version would have, as they would be written. Nothing is stored; what
+    publishing leaves out by looking at all rows, as copies of evaluation items, is not left out.
+    """
+    return await preview(database, Ref(namespace, name), body, dresser)
 
 
 @router.get("/{namespace}/{name}/versions")

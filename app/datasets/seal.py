@@ -20,6 +20,7 @@ from app.datasets.manifest import (
     commit_of,
 )
 from app.datasets.models import Dataset
+from app.datasets.registry import REGISTRY, registry
 from app.datasets.spec import VersionSpec
 from app.names import Ref
 
@@ -27,7 +28,7 @@ from app.names import Ref
 def draft(
     ref: Ref, dataset: Dataset, corpus: Corpus, spec: VersionSpec, frozen: Frozen, now: datetime
 ) -> Manifest:
-    data = list(_data_files(frozen))
+    data = list(_data_files(frozen, spec.layout.format))
     return Manifest(
         dataset=f"{ref.namespace}/{ref.name}",
         version=ref.version or 0,
@@ -70,12 +71,12 @@ def _split_entries(frozen: Frozen) -> dict[str, SplitEntry]:
     return made
 
 
-def _data_files(frozen: Frozen) -> Iterator[FileEntry]:
+def _data_files(frozen: Frozen, suffix: str) -> Iterator[FileEntry]:
     for split in frozen.splits.names:
         shards = [shard for shard in frozen.shards if shard.split == split]
         for number, shard in enumerate(shards):
             yield FileEntry(
-                path=f"data/{split}-{number:05}-of-{len(shards):05}.parquet",
+                path=f"data/{split}-{number:05}-of-{len(shards):05}.{suffix}",
                 sha256=shard.sha256,
                 size=shard.size,
                 split=split,
@@ -86,9 +87,11 @@ def _data_files(frozen: Frozen) -> Iterator[FileEntry]:
 def seal(files: Files, drafted: Manifest) -> PublishedManifest:
     """Write the card, then the manifest that names it, then the commit over all of it."""
     readme = files.keep_bytes(card(drafted).encode())
-    named = drafted.model_copy(
-        update={"files": [_entry(CARD, readme.sha256, readme.size), *drafted.files]}
-    )
+    around = [_entry(CARD, readme.sha256, readme.size)]
+    if (told := registry(drafted)) is not None:
+        kept = files.keep_bytes(told)
+        around.append(_entry(REGISTRY, kept.sha256, kept.size))
+    named = drafted.model_copy(update={"files": [*around, *drafted.files]})
     written = files.keep_bytes(named.model_dump_json(indent=2).encode())
     everything = [*named.files, _entry(MANIFEST, written.sha256, written.size)]
     return PublishedManifest(

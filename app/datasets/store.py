@@ -1,6 +1,6 @@
 """SQL of datasets: definitions, versions and their files, and the rows that go into one."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -226,7 +226,7 @@ async def rows(
     jobs: Collection[UUID] | None,
     selection: Selection,
     known: dict[UUID, Origin],
-) -> AsyncIterator[list[Row]]:
+) -> AsyncGenerator[list[Row]]:
     """The selected records, oldest first, a page at a time from a cursor of the server's."""
     record = StoredRecord
     query = (

@@ -1,0 +1,80 @@
+"""Give rows what their layout takes beyond their fields: the exchange, and texts by template."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.datasets.exchange import Exchanges
+from app.datasets.exporter import Exporter, Row
+from app.datasets.features import Features
+from app.errors import Conflict, FieldError, Invalid
+from app.prompts.cell import Refusal
+from app.prompts.sandbox import RenderPool
+
+
+async def check_templates(
+    pool: RenderPool, layout: Exporter, columns: Features, at: str = "/layout"
+) -> None:
+    """Refuses templates that cannot be read, or want what no record of the corpus has."""
+    for key, source in layout.templates.items():
+        where = f"{at}/{key}"
+        try:
+            wanted = await pool.check_texts({key: source})
+        except Invalid as error:
+            problem = error.errors[0].problem if error.errors else error.detail
+            raise Invalid(
+                "layout.template", f"{where}: {problem}", errors=[FieldError(where, problem)]
+            ) from error
+        unknown = [name for name in wanted if name not in columns]
+        if unknown:
+            known = ", ".join(columns)
+            raise Invalid.at(
+                where, f"the corpus has no column {unknown[0]!r}; known: {known}", unknown[0]
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Dresser:
+    pool: RenderPool
+    exchanges: Exchanges
+
+    async def check(self, layout: Exporter, columns: Features, at: str = "/layout") -> None:
+        layout.check(columns, at)
+        await check_templates(self.pool, layout, columns, at)
+
+    async def dressed(
+        self, session: AsyncSession, layout: Exporter, columns: Features, rows: Sequence[Row]
+    ) -> Sequence[Row]:
+        """The rows, with what the layout asks for. Raises `Conflict` that names the record that
+        lacks it.
+        """
+        if layout.wants_prompt or layout.wants_reply or layout.wants_reasoning:
+            found = await self.exchanges.behind(
+                session,
+                [row.id for row in rows],
+                prompts=layout.wants_prompt,
+                replies=layout.wants_reply,
+            )
+            rows = [replace(row, exchange=one) for row, one in zip(rows, found, strict=True)]
+        if layout.templates:
+            written = await self.pool.write(layout.templates, [_values(r, columns) for r in rows])
+            rows = [
+                replace(row, texts=_texts(row, one)) for row, one in zip(rows, written, strict=True)
+            ]
+        return rows
+
+
+def _values(row: Row, columns: Features) -> dict[str, Any]:
+    """A field that a record lacks is null to a template."""
+    return {name: row.fields.get(name) for name in columns}
+
+
+def _texts(row: Row, written: dict[str, str] | Refusal) -> dict[str, str]:
+    if isinstance(written, Refusal):
+        where = f"{written.errors[0].field}: " if written.errors else ""
+        raise Conflict(
+            "dataset.misfit", f"record {row.id} cannot be published: {where}{written.detail}"
+        )
+    return written
