@@ -1,13 +1,17 @@
 """Datasets over the shell."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
+import orjson
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from app import shell
+from app.datasets import said
 from app.datasets.manifest import MANIFEST, PublishedManifest
 from app.datasets.pull import pull
 from app.errors import AppError
@@ -33,6 +37,21 @@ _PULL = (
 Fields = Annotated[
     list[str] | None, typer.Option(help="A field of the corpus; may be said several times.")
 ]
+LayoutName = Annotated[
+    str, typer.Option(help="How rows are written; `limbeck dataset layouts` lists the names.")
+]
+LayoutOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        help="A parameter of the layout: system=true, completion=answer, columns.input=TEMPLATE. "
+        "Lists take commas; may be said several times.",
+    ),
+]
+LayoutJson = Annotated[
+    str | None, typer.Option(help="The whole layout as JSON instead, or @FILE with it.")
+]
 
 
 @commands.command()
@@ -42,9 +61,9 @@ def publish(
         str | None, typer.Option(help="The dataset; named like the corpus if it is not said.")
     ] = None,
     description: Annotated[str, typer.Option(help="For the card, when the dataset is new.")] = "",
-    layout: Annotated[
-        str, typer.Option(help="records, messages or prompt_completion.")
-    ] = "records",
+    layout: LayoutName = "records",
+    option: LayoutOptions = None,
+    layout_json: LayoutJson = None,
     prompt: Fields = None,
     completion: Fields = None,
     split: Annotated[
@@ -54,12 +73,13 @@ def publish(
 ) -> None:
     """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
     dataset = _ref(name or corpus)
-    body: dict[str, Any] = {"layout": {"name": layout}}
-    if prompt or completion:
-        body["layout"] |= {"prompt": prompt or [], "completion": completion or []}
+    body: dict[str, Any] = {}
     if split:
         body["splits"] = dict(_share(text) for text in split)
+    named = [f"prompt={each}" for each in prompt or ()]
+    named += [f"completion={each}" for each in completion or ()]
     with shell.client() as client:
+        body["layout"] = _layout(client, layout, [*named, *(option or ())], layout_json)
         url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
         if client.get(url).status_code == 404:  # noqa: PLR2004
             new = {
@@ -78,6 +98,46 @@ def publish(
     shell.out.print(f"published [bold]{made.dataset}@{made.version}[/]: {made.rows:,} rows")
     for split_name, entry in made.splits.items():
         shell.out.print(f"  {split_name}: {entry.rows:,} rows, {entry.share:.1%}")
+
+
+@commands.command("preview")
+def preview_rows(
+    dataset: Annotated[str, typer.Argument(help="A dataset, such as support/faq.")],
+    layout: LayoutName = "records",
+    option: LayoutOptions = None,
+    layout_json: LayoutJson = None,
+    rows: Annotated[int, typer.Option(help="How many.", min=1, max=20)] = 3,
+    as_json: shell.Json = False,
+) -> None:
+    """Show the first rows as a layout would write them; nothing is published."""
+    ref = _ref(dataset)
+    with shell.client() as client:
+        body = {"layout": _layout(client, layout, option or (), layout_json), "rows": rows}
+        url = f"/v1/datasets/{ref.namespace}/{ref.name}/preview"
+        made = shell.check(client.post(url, json=body))
+    shell.show(made if as_json else made["rows"], as_json=True)
+
+
+@commands.command("layouts")
+def list_layouts(
+    name: Annotated[str | None, typer.Argument(help="Only this one, with an example row.")] = None,
+    as_json: shell.Json = False,
+) -> None:
+    """Layouts that rows can be written in, and the trainers that read them."""
+    with shell.client() as client:
+        known = shell.check(client.get("/v1/layouts"))
+    if name is not None:
+        known = [each for each in known if each["name"] == name]
+        if not known:
+            shell.fail(f"no layout is named {name!r}", "`limbeck dataset layouts` lists them.", 2)
+    if as_json or name is not None:
+        shell.show(known[0] if name is not None else known, as_json=True)
+        return
+    rows = [
+        {"layout": each["name"], "for": ", ".join(use["trainer"] for use in each["uses"])}
+        for each in known
+    ]
+    shell.show(rows, as_json=False, columns=("layout", "for"))
 
 
 @commands.command("list")
@@ -197,6 +257,24 @@ def _ref(text: str) -> Ref:
         return Ref.parse(text)
     except ValueError as error:
         shell.fail(f"{text!r} {error}", None, 2)
+
+
+def _layout(
+    client: httpx.Client, name: str, options: Sequence[str], whole: str | None
+) -> dict[str, Any]:
+    """The layout that is meant, as the API takes it."""
+    if whole is not None:
+        text = Path(whole[1:]).read_bytes() if whole.startswith("@") else whole
+        try:
+            made: dict[str, Any] = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            shell.fail(f"--layout-json should be JSON: {error}", None, 2)
+        return made
+    known = shell.check(client.get("/v1/layouts")) if options else ()
+    try:
+        return said.layout(name, options, known)
+    except said.Missaid as error:
+        shell.fail(str(error), None, 2)
 
 
 def _share(text: str) -> tuple[str, float]:

@@ -41,7 +41,8 @@ async def rows(api: httpx.AsyncClient, layout: dict[str, Any], dataset: str = DA
     assert answer.status_code == 201, answer.text
     [file] = [file for file in answer.json()["files"] if file["split"]]
     got = await api.get(f"{dataset}/versions/{answer.json()['version']}/files/{file['path']}")
-    return pq.read_table(io.BytesIO(got.content)).to_pylist()
+    found: list[Any] = pq.read_table(io.BytesIO(got.content)).to_pylist()
+    return found
 
 
 async def test_the_whole_exchange_is_published_as_it_was(
@@ -78,9 +79,10 @@ async def test_reasoning_goes_where_it_is_told(
         )
     plain = {"name": "messages", "prompt": ["topic"], "completion": ["answer"]}
     thought = "Hmm\N{REPLACEMENT CHARACTER}"
-    by = {"column": [], "inline": [], "reasoning_content": []}
-    for way in by:
-        by[way] = await rows(ready, {**plain, "reasoning": way})
+    by = {
+        way: await rows(ready, {**plain, "reasoning": way})
+        for way in ("column", "inline", "reasoning_content")
+    }
     assert sorted({row["reasoning"] or "" for row in by["column"]}) == ["", thought]
     said = [row["messages"][-1] for row in by["reasoning_content"]]
     assert sorted({turn["reasoning_content"] or "" for turn in said}) == ["", thought]
@@ -107,12 +109,12 @@ async def test_what_was_decided_anew_is_traced_to_who_asked(
 async def test_a_record_that_lacks_what_is_asked_for_is_named(
     ready: httpx.AsyncClient, database: Database, drain: Drain, made: str
 ) -> None:
-    upload = {
-        "params": {"format": "jsonl"},
-        "content": b'{"topic":"a","question":"b","answer":"c"}',
-    }
-    headers = {"content-type": "application/octet-stream"}
-    answer = await ready.post("/v1/corpora/default/faq/imports", headers=headers, **upload)
+    answer = await ready.post(
+        "/v1/corpora/default/faq/imports",
+        params={"format": "jsonl"},
+        headers={"content-type": "application/octet-stream"},
+        content=b'{"topic":"a","question":"b","answer":"c"}',
+    )
     assert answer.status_code == 201, answer.text
     await drain()
     job = answer.json()["id"]
@@ -136,7 +138,8 @@ async def test_a_record_that_lacks_what_is_asked_for_is_named(
 async def test_a_job_publishes_the_exchange_and_its_templates_are_read_when_it_is_submitted(
     ready: httpx.AsyncClient, drain: Drain, tools: Tools, tmp_path: Path
 ) -> None:
-    publish = {"dataset": "d", "layout": {"name": "text", "template": "{{ nothing }}"}}
+    publish: dict[str, Any] = {"dataset": "d"}
+    publish["layout"] = {"name": "text", "template": "{{ nothing }}"}
     refused = await ready.post("/v1/jobs", json=spec(publish=publish))
     assert refused.json()["errors"][0]["field"] == "/publish/layout/template"
     publish["layout"] = {"name": "messages", "system": True}

@@ -21,7 +21,6 @@ class Messages(Answered, frozen=True):
         Use("Axolotl", "`type: chat_template`"),
         Use("torchtune", "`chat_dataset` with `conversation_style: openai`"),
         Use("LLaMA-Factory", "`formatting: sharegpt` by the version's `dataset_info.json`"),
-        Use("Unsloth", "`apply_chat_template` over `messages`"),
     )
     example = {"system": True, "completion": ("answer",), "reasoning": "reasoning_content"}
 

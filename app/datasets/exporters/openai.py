@@ -13,7 +13,6 @@ class OpenAi(Answered, frozen=True):
 
     uses = (
         Use("OpenAI fine-tuning", "upload `data/train-00000-of-00001.jsonl`, method `supervised`"),
-        Use("Azure OpenAI, Together, Fireworks, Mistral", "the same file"),
     )
     example = {"system_text": "Be brief.", "prompt": ("question",), "completion": ("answer",)}
     format = "jsonl"

@@ -11,10 +11,7 @@ from app.datasets.features import Features
 class PromptOnly(Asking, frozen=True):
     """The column `prompt`: a text, or a list of turns."""
 
-    uses = (
-        Use("TRL GRPO, RLOO, online DPO", "`GRPOTrainer`, `RLOOTrainer`, `OnlineDPOTrainer`"),
-        Use("verl, OpenRLHF", "the key `prompt`, as turns"),
-    )
+    uses = (Use("TRL GRPO, RLOO, online DPO", "`GRPOTrainer`, `RLOOTrainer`, `OnlineDPOTrainer`"),)
     example = {"as_turns": True}
 
     as_turns: bool = False
