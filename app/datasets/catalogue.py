@@ -24,7 +24,7 @@ COLUMNS: Features = {
 _RECORD = {
     "topic": "rain",
     "question": "Why does rain smell?",
-    "answer": "Wet soil gives off geosmin.",
+    "answer": "Wet soil smells of geosmin.",
     "worse": "It does not.",
     "good": True,
 }
@@ -35,8 +35,8 @@ _EXCHANGE = Exchange(
         Message("assistant", "Why is snow white? Its crystals scatter all light alike."),
         Message("user", "Topic: rain"),
     ),
-    reply="Why does rain smell? Wet soil gives off geosmin.",
-    reasoning="Soil bacteria make geosmin.",
+    reply="Why does rain smell? Wet soil smells of geosmin.",
+    reasoning="Soil bacteria give off geosmin.",
 )
 
 
