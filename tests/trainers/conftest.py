@@ -50,9 +50,7 @@ def shelf(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("shelf")
     name = f"t_{uuid4().hex[:12]}"
     _recreate(cluster, name, TEMPLATE)
-    settings = Settings(
-        database_url=_named(cluster, name), data_dir=root / "data", _env_file=None
-    )
+    settings = Settings(database_url=_named(cluster, name), data_dir=root / "data", _env_file=None)
     asyncio.run(fill(settings, root))
     with psycopg.connect(cluster, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

@@ -68,6 +68,13 @@ LAYOUTS: dict[str, dict[str, Any]] = {
         "rejected": ["worse"],
         "as_turns": True,
     },
+    "preference_whole": {
+        "name": "preference",
+        "chosen": ["answer"],
+        "rejected": ["worse"],
+        "as_turns": True,
+        "implicit_prompt": True,
+    },
     "kto": {"name": "kto", **FIELDS, "label": "good"},
     "kto_turns": {"name": "kto", **FIELDS, "label": "good", "as_turns": True},
     "prompt_only": {"name": "prompt_only", "as_turns": True},
@@ -132,9 +139,7 @@ def _reply(number: int) -> Behaviour:
     return says(orjson.dumps(said).decode(), message={"reasoning": f"Thought {number}."})
 
 
-async def _publish(
-    api: httpx.AsyncClient, name: str, layout: dict[str, Any], folder: Path
-) -> None:
+async def _publish(api: httpx.AsyncClient, name: str, layout: dict[str, Any], folder: Path) -> None:
     await api.post("/v1/datasets", json={"name": name, "corpus": "weather"})
     url = f"/v1/datasets/default/{name}/versions"
     answer = await api.post(url, json={"layout": layout})

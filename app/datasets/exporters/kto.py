@@ -19,7 +19,8 @@ class Kto(Answered, frozen=True):
 
     uses = (
         Use("TRL KTO", "`KTOTrainer`, `trl kto`"),
-        Use("Axolotl", "`rl: kto`; texts with `type: chatml.argilla`"),
+        Use("LLaMA-Factory", "`stage: kto` by the version's `dataset_info.json`, for texts"),
+        Use("Axolotl", "`rl: kto`; texts with `type: chatml.prompt_pairs`"),
     )
     example = {"prompt": ("question",), "completion": ("answer",), "label": "good"}
 
@@ -62,6 +63,11 @@ class Kto(Answered, frozen=True):
             "label": self._is_good(row.fields.get(self.label)),
             **self.apart(row),
         }
+
+    def registry(self) -> dict[str, Any] | None:
+        if self.as_turns:
+            return None
+        return {"columns": {"prompt": "prompt", "response": "completion", "kto_tag": "label"}}
 
     def _is_good(self, value: Any) -> bool:
         if self.at_least is None and isinstance(value, bool):
