@@ -35,6 +35,10 @@ def test_a_distilled_prompt_is_short_and_only_the_reply_is_learnt(
     assert trl["assistant_only"]["learnt"].startswith('{"question":')
 
 
+def test_lines_of_json_load_like_parquet(trl: dict[str, dict[str, Any]]) -> None:
+    assert trl["openai"]["read"].startswith("<|im_start|>system\nBe brief.<|im_end|>\n")
+
+
 def test_reasoning_is_learnt_before_the_answer(trl: dict[str, dict[str, Any]]) -> None:
     assert f"{SAID}<think>Thought " in trl["thoughts"]["read"]
     assert f"{SAID}<think>\nThought " in trl["inline"]["read"]

@@ -11,6 +11,8 @@ from app.datasets.features import Features
 class PromptCompletion(Answered, frozen=True):
     """The columns `prompt` and `completion`: two texts, or two lists of turns. Trainers count the
     loss on the completion alone.
+
+    TRL puts nothing between two texts: for a student that chats, write turns.
     """
 
     uses = (

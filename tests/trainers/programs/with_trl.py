@@ -50,7 +50,9 @@ def judge() -> Any:
 def step(kind: Any, config: Any, name: str, made: Any = None, **more: Any) -> Any:
     rows = load_dataset(f"default/{name}.v1", split="train")
     settings = config(output_dir=str(out), **(ONE_STEP | more.pop("settings", {})))
-    trainer = kind(model(), args=settings, train_dataset=rows, processing_class=tokenizer, **more)
+    trainer = kind(
+        made or model(), args=settings, train_dataset=rows, processing_class=tokenizer, **more
+    )
     trainer.loss = trainer.train().training_loss
     assert torch.isfinite(torch.tensor(trainer.loss)), trainer.loss
     return trainer
@@ -78,6 +80,7 @@ for name in (
     "turns",
     "text",
     "custom",
+    "openai",
 ):
     trainer = step(SFTTrainer, SFTConfig, name)
     got = batch(trainer)
