@@ -142,6 +142,7 @@ async def publish_version(
 
 
 @router.post("/{namespace}/{name}/preview")
+@needs("read")
 @not_replayed
 async def preview_rows(
     namespace: Name,
