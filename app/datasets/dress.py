@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.datasets.exchange import Exchanges
+from app.datasets.exchange import Exchange, Exchanges
 from app.datasets.exporter import Exporter, Row
 from app.datasets.features import Features
 from app.errors import Conflict, FieldError, Invalid
@@ -57,12 +57,10 @@ class Dresser:
                 prompts=layout.wants_prompt,
                 replies=layout.wants_reply,
             )
-            rows = [replace(row, exchange=one) for row, one in zip(rows, found, strict=True)]
+            rows = [_with_exchange(row, one) for row, one in zip(rows, found, strict=True)]
         if layout.templates:
             written = await self.pool.write(layout.templates, [_values(r, columns) for r in rows])
-            rows = [
-                replace(row, texts=_texts(row, one)) for row, one in zip(rows, written, strict=True)
-            ]
+            rows = [_with_texts(row, one) for row, one in zip(rows, written, strict=True)]
         return rows
 
 
@@ -71,10 +69,17 @@ def _values(row: Row, columns: Features) -> dict[str, Any]:
     return {name: row.fields.get(name) for name in columns}
 
 
-def _texts(row: Row, written: dict[str, str] | Refusal) -> dict[str, str]:
+# What a row takes in memory, and so where groups of rows end, is not its fields alone any more.
+
+
+def _with_exchange(row: Row, exchange: Exchange) -> Row:
+    return replace(row, exchange=exchange, size=row.size + exchange.size)
+
+
+def _with_texts(row: Row, written: dict[str, str] | Refusal) -> Row:
     if isinstance(written, Refusal):
         where = f"{written.errors[0].field}: " if written.errors else ""
         raise Conflict(
             "dataset.misfit", f"record {row.id} cannot be published: {where}{written.detail}"
         )
-    return written
+    return replace(row, texts=written, size=row.size + sum(map(len, written.values())))

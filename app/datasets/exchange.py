@@ -30,6 +30,12 @@ class Exchange:
         return tuple(turn for turn in self.prompt[:-1] if turn.role != "system")
 
     @property
+    def size(self) -> int:
+        """Its characters."""
+        said = len(self.reply) + len(self.reasoning or "")
+        return said + sum(len(turn.content) for turn in self.prompt)
+
+    @property
     def asked(self) -> str:
         """The row's own turn."""
         return self.prompt[-1].content

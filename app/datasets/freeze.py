@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,13 +79,16 @@ async def freeze(
         made_by: Counter[Origin] = Counter()
         decided: set[UUID] = set()
         try:
-            async for page in store.rows(session, corpus_id, jobs, spec.selection, known):
-                kept = await asyncio.to_thread(_passed, page, gate, apart)
-                if dresser is not None:
-                    kept = await dresser.dressed(session, spec.layout, columns, kept)
-                await asyncio.to_thread(writer.add, kept)
-                made_by.update(row.origin for row in kept)
-                decided.update(row.decided_by or row.origin.job_id for row in kept)
+            async with aclosing(
+                store.rows(session, corpus_id, jobs, spec.selection, known)
+            ) as pages:
+                async for page in pages:
+                    kept = await asyncio.to_thread(_passed, page, gate, apart)
+                    if dresser is not None:
+                        kept = await dresser.dressed(session, spec.layout, columns, kept)
+                    await asyncio.to_thread(writer.add, kept)
+                    made_by.update(row.origin for row in kept)
+                    decided.update(row.decided_by or row.origin.job_id for row in kept)
             if not made_by:
                 left_out = gate.entry.rows_left_out or (apart and apart.left_out)
                 raise _all_left_out() if left_out else _nothing(spec.selection)

@@ -250,20 +250,23 @@ async def rows(
     if selection.created_before is not None:
         query = query.where(record.created_at < selection.created_before)
     found = await session.stream(query, execution_options={"yield_per": _PAGE})
-    async for page in found.partitions():
-        yield [
-            Row(
-                id=row.id,
-                item=row.item,
-                sample=row.sample,
-                digest=row.digest,
-                fields=_fields(row.id, row.fields),
-                size=len(row.fields),
-                origin=known.get(row.source_job_id) or Origin(row.source_job_id),
-                decided_by=row.job_id,
-            )
-            for row in page
-        ]
+    try:
+        async for page in found.partitions():
+            yield [
+                Row(
+                    id=row.id,
+                    item=row.item,
+                    sample=row.sample,
+                    digest=row.digest,
+                    fields=_fields(row.id, row.fields),
+                    size=len(row.fields),
+                    origin=known.get(row.source_job_id) or Origin(row.source_job_id),
+                    decided_by=row.job_id,
+                )
+                for row in page
+            ]
+    finally:  # whoever reads on or not: a cursor of the server's is open
+        await found.close()
 
 
 def _fields(record_id: UUID, written: str) -> Record:

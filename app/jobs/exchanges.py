@@ -53,14 +53,14 @@ class AskedAgain:
         self, session: AsyncSession, records: Sequence[UUID], *, prompts: bool, replies: bool
     ) -> Sequence[Exchange]:
         found = await behind(session, records)
-        askers = {
-            job_id: await self._asker(session, job_id)
-            for job_id in {one.job_id for one in found.values()}
-        }
-        for record in records:
-            if prompts or replies:
+        asked: dict[UUID, Prompt] = {}
+        if prompts or replies:
+            wanted = {one.job_id for one in found.values()}
+            askers = {job_id: await self._asker(session, job_id) for job_id in wanted}
+            for record in records:
                 _require(record, found.get(record), askers)
-        asked = await self._asked(list(found.values()), askers) if prompts else {}
+            if prompts:
+                asked = await self._asked(list(found.values()), askers)
         return [
             _exchange(found[record], asked.get(record)) if record in found else Exchange()
             for record in records

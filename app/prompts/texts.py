@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 
 from app.errors import FieldError, Invalid
-from app.prompts.render import failure, said
+from app.prompts.render import MAX_CHARACTERS, failure, said
 from app.prompts.syntax import TemplateFault, environment, parse_text, variables
 
 _FILE = "<text>"
@@ -28,8 +28,17 @@ class Writer:
             self._templates[key] = jinja2.Template.from_code(environment(), compiled, {})
 
     def texts(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """One text for each template. Raises `Invalid` where it cannot be written."""
-        return {key: _text(key, made, values) for key, made in self._templates.items()}
+        """One text for each template. Raises `Invalid` where it cannot be written, or where all of
+        them together take more than a turn may.
+        """
+        found: dict[str, str] = {}
+        left = MAX_CHARACTERS
+        for key, template in self._templates.items():
+            found[key] = _text(key, template, values)
+            left -= len(found[key])
+            if left < 0:
+                raise _invalid(key, f"with it, a row has more than {MAX_CHARACTERS} characters")
+        return found
 
 
 def _text(key: str, template: jinja2.Template, values: Mapping[str, Any]) -> str:

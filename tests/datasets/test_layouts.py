@@ -1,12 +1,15 @@
 """Layouts over HTTP: previewed, published, listed."""
 
 import hashlib
+import io
 import json
 from typing import Any
 from uuid import UUID
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 
 from app.db import Database
 from tests.datasets.corpus import Grown, add, grow, job
@@ -205,3 +208,37 @@ async def test_every_layout_is_listed_with_a_row_of_its_own(api: httpx.AsyncClie
     assert listed["kto"]["row"]["label"] is True
     assert "prompt" not in listed["messages"]["row"]
     assert all(one["about"] and one["row"] for one in listed.values())
+
+
+async def test_every_page_of_rows_gets_what_its_layout_takes(
+    api: httpx.AsyncClient, database: Database, scored: UUID
+) -> None:
+    async with database.unit_of_work() as session:
+        await session.execute(
+            text("""
+                INSERT INTO record (corpus_id, job_id, item, sample, digest, fields)
+                SELECT corpus_id, job_id, n, 0, int4send(n),
+                    fields || jsonb_build_object('score', n)
+                FROM record, generate_series(10, 1109) AS n WHERE item = 0
+            """)
+        )
+        await session.execute(
+            text("""
+                INSERT INTO completion (job_id, item, sample, corpus_id, content, reasoning,
+                    finish_reason, prompt_tokens, completion_tokens, cached_tokens, size,
+                    prompt_digest, inputs)
+                SELECT job_id, item, 0, corpus_id, '', convert_to('because of ' || item, 'UTF8'),
+                    'stop', 0, 0, 0, 0, '', '{}' FROM record WHERE item >= 10
+            """)
+        )
+    reasoned = {"name": "prompt_completion", **FIELDS, "reasoning": "column"}
+    templates = {"name": "custom", "columns": {"reasoning": "because of {{ score }}"}}
+    for layout in (reasoned, templates):
+        made = (await api.post(f"{URL}/versions", json={"layout": layout})).json()
+        [file] = [file for file in made["files"] if file["split"]]
+        got = await api.get(f"{URL}/versions/{made['version']}/files/{file['path']}")
+        column = pq.read_table(io.BytesIO(got.content))["reasoning"].to_pylist()
+        assert column[4:] == [f"because of {n}" for n in range(10, 1110)]
+    fails = {"name": "text", "template": "{{ question | round }}"}
+    refused = await api.post(f"{URL}/versions", json={"layout": fails})
+    assert refused.json()["code"] == "dataset.misfit", "on the first page, and no cursor stays open"

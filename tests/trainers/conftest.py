@@ -15,6 +15,7 @@ from rich.console import Console
 
 from app.local import environment
 from app.local.lock import Lock
+from app.local.pip import InstallFailed
 from app.local.steps import Steps
 from app.local.teacher_install import CPU_LOCKS
 from app.settings import Settings
@@ -35,13 +36,16 @@ def trainers() -> Path:
     home = settings.data_dir / "trainers"
     home.mkdir(parents=True, exist_ok=True)
     with Lock(home.with_suffix(".lock"), wait=True):
-        return environment.ensure(
-            home,
-            (CPU_LOCKS[0], str(LOCK)),
-            Steps(Console(stderr=True)),
-            "Installing the trainers (1.4 GB, once)",
-            torch_index=settings.torch_index,
-        )
+        try:
+            return environment.ensure(
+                home,
+                (CPU_LOCKS[0], str(LOCK)),
+                Steps(Console(stderr=True)),
+                "Installing the trainers (1.4 GB, once)",
+                torch_index=settings.torch_index,
+            )
+        except InstallFailed as failed:
+            pytest.fail(f"{failed.reason}. LIMBECK_TORCH_INDEX names an index of CPU builds.")
 
 
 @pytest.fixture(scope="session")
