@@ -21,10 +21,10 @@ from app.health import router as health
 from app.health.scrape import Scraper
 from app.jobs import router as jobs
 from app.jobs.control import router as control
+from app.jobs.exchanges import dresser
 from app.jobs.progress import router as progress
 from app.jobs.progress.feed import Feed
 from app.jobs.room import Room
-from app.jobs.exchanges import dresser
 from app.prompts import router as prompts
 from app.prompts.sandbox import RenderPool
 from app.recall import router as recall

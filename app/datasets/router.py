@@ -148,6 +148,7 @@ async def preview_rows(
     namespace: Name,
     name: Name,
     database: DatabaseDep,
+    session: SessionDep,
     caller: CallerDep,
     dresser: DresserDep,
     body: Annotated[PreviewSpec, Body(examples=[{}, _PREVIEW_EXAMPLE])],
@@ -155,6 +156,9 @@ async def preview_rows(
     """The first rows that a version would have, as they would be written. Nothing is stored; what
     publishing leaves out by looking at all rows, as copies of evaluation items, is not left out.
     """
+    _, corpus = await publish.get(session, Ref(namespace, name))
+    # Who only reads the dataset may not reach into its corpus.
+    caller.require_namespace(corpus.namespace)
     return await preview(database, Ref(namespace, name), body, dresser)
 
 
