@@ -1,6 +1,7 @@
 """Layouts over the shell."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -51,14 +52,19 @@ def shell(*words: str) -> str:
     return done.stdout
 
 
+def read(printed: str) -> Any:
+    """The JSON; lines that the server logs meanwhile land here too."""
+    return json.loads(printed[re.search(r"^[\[{]$", printed, re.MULTILINE).start() :])  # type: ignore[union-attr]
+
+
 def test_a_layout_is_listed_previewed_and_published(
     served: str, corpus: Grown, job_id: Any
 ) -> None:
     assert "TRL GKD" in shell("layouts")
-    assert json.loads(shell("layouts", "kto"))["row"]["label"] is True
+    assert read(shell("layouts", "kto"))["row"]["label"] is True
     layout = ("--layout", "messages", "-o", "prompt=question", "-o", "completion=answer")
-    made = json.loads(shell("publish", "faq", *layout, "--json"))
+    made = read(shell("publish", "faq", *layout, "--json"))
     assert made["layout"]["prompt"] == ["question"]
     whole = '{"name": "text", "template": "{{ question }}!"}'
-    shown = json.loads(shell("preview", "faq", "--layout-json", whole, "--rows", "1"))
+    shown = read(shell("preview", "faq", "--layout-json", whole, "--rows", "1"))
     assert shown == [{"text": "What is 0?!"}]
