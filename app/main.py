@@ -13,6 +13,7 @@ from app.curation.filter import filters
 from app.curation.parser import parsers
 from app.datasets import router as datasets
 from app.datasets.exporter import exporters
+from app.datasets.layouts import router as layouts
 from app.datasets.receipts import Receipts
 from app.datasets.rows import router as rows
 from app.db import Database
@@ -22,6 +23,7 @@ from app.health import router as health
 from app.health.scrape import Scraper
 from app.jobs import router as jobs
 from app.jobs.control import router as control
+from app.jobs.exchanges import dresser
 from app.jobs.progress import router as progress
 from app.jobs.progress.feed import Feed
 from app.jobs.room import Room
@@ -64,6 +66,7 @@ def routers() -> list[APIRouter]:
         datasets.signed_files,
         recall.router,
         rows.router,
+        layouts.router,
     ]
 
 
@@ -90,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.feed = Feed(app.state.database)
         app.state.receipts = Receipts(app.state.database)
         app.state.render_pool = RenderPool()
+        app.state.dresser = dresser(app.state.render_pool)
         app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
         try:
             yield

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.names import Ref
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -44,6 +46,14 @@ def client(timeout: float = 600) -> Iterator[httpx.Client]:
             fail(f"nothing answers at {_URL}", "Start it with `limbeck up`, or set LIMBECK_URL.", 3)
         except httpx.TransportError as error:
             fail(f"the API at {_URL} broke off: {error or type(error).__name__}", None, 3)
+
+
+def ref(text: str) -> Ref:
+    """A name as it is typed; the command ends where it is none."""
+    try:
+        return Ref.parse(text)
+    except ValueError as error:
+        fail(f"{text!r} {error}", None, 2)
 
 
 def check(response: httpx.Response) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import orjson
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -23,6 +24,7 @@ from app.curation.accept import AcceptSpec
 from app.curation.filter import filters
 from app.curation.parser import parsers
 from app.datasets.exporter import exporters
+from app.datasets.layouts.catalogue import example_row
 from app.datasets.spec import PublishSpec
 from app.plugins import Plugin, Registry
 from app.recipes import recipes
@@ -116,7 +118,7 @@ def _plugin(name: str, plugin: type[Plugin]) -> str:
     rows = [
         (f"`{field}`", kind(info.annotation), _default(info), said[field])
         for field, info in plugin.model_fields.items()
-        if field in vars(plugin)["__annotations__"] or field not in EVERY_FILTERS
+        if field in vars(plugin).get("__annotations__", ()) or field not in EVERY_FILTERS
     ]
     if rows:
         parts.append(table(("parameter", "type", "default", "meaning"), rows))
@@ -139,6 +141,30 @@ def kind(annotation: Any) -> str:
         return "object"
     words = {str: "text", int: "integer", float: "number", bool: "true or false", Any: "any value"}
     return words.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def uses() -> str:
+    """Trainers by name, each with the layouts that it reads."""
+    rows = sorted(
+        (use.trainer, f"[`{name}`](#{name})", use.by)
+        for name in exporters.names
+        for use in exporters[name].uses
+    )
+    return table(("trainer", "layout", "how it reads it"), rows)
+
+
+def layouts() -> str:
+    return "\n\n".join(
+        f"{_plugin(name, exporters[name])}\n\n{_shown(name)}" for name in exporters.names
+    )
+
+
+def _shown(name: str) -> str:
+    plugin = exporters[name]
+    layout = plugin.model_validate(dict(plugin.example))
+    said = orjson.dumps({"name": name, **layout.model_dump(mode="json", exclude_unset=True)})
+    row = orjson.dumps(example_row(layout), option=orjson.OPT_INDENT_2)
+    return f"`{said.decode()}` writes\n\n```json\n{row.decode()}\n```"
 
 
 def commands() -> str:
@@ -197,8 +223,8 @@ PARTS = {
         "parsers": lambda: plugins(parsers),
         "filters": lambda: plugins(filters),
         "recipes": lambda: plugins(recipes),
-        "layouts": lambda: plugins(exporters),
     },
+    "layouts.md": {"uses": uses, "layouts": layouts},
     "cli.md": {"commands": commands},
 }
 

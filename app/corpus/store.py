@@ -226,9 +226,9 @@ def _reply(row: Row[Any]) -> Reply:
 def as_completion(row: Row[Any] | StoredCompletion) -> Completion:
     """A stored reply as the teacher client gave it."""
     return Completion(
-        content=_text(row.content),
+        content=as_text(row.content),
         finish_reason=row.finish_reason,
-        reasoning=None if row.reasoning is None else _text(row.reasoning),
+        reasoning=None if row.reasoning is None else as_text(row.reasoning),
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
         cached_tokens=row.cached_tokens,
@@ -343,5 +343,6 @@ def _bytes(content: str) -> bytes:
     return content.encode("utf-8", "surrogatepass")
 
 
-def _text(content: bytes) -> str:
+def as_text(content: bytes) -> str:
+    """What a teacher said, as it came: it may hold lone surrogates."""
     return content.decode("utf-8", "surrogatepass")

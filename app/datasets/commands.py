@@ -1,32 +1,24 @@
 """Datasets over the shell."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TransferSpeedColumn,
-)
 
 from app import shell
-from app.datasets import folder as folders
 from app.datasets.difference import Difference
-from app.datasets.manifest import MANIFEST, PublishedManifest
-from app.datasets.pull import pull
-from app.errors import AppError
+from app.datasets.fetch.commands import commands as fetching
+from app.datasets.layouts.commands import LayoutJson, LayoutName, LayoutOptions, layout_said
+from app.datasets.layouts.commands import commands as layouts
+from app.datasets.manifest import PublishedManifest
 from app.names import Ref
 
 commands = typer.Typer(
     name="dataset", help="Publish datasets and pull their versions.", no_args_is_help=True
 )
+commands.add_typer(layouts)
+commands.add_typer(fetching)
 
 _PULL = (
     "version",
@@ -53,9 +45,9 @@ def publish(
         str | None, typer.Option(help="The dataset; named like the corpus if it is not said.")
     ] = None,
     description: Annotated[str, typer.Option(help="For the card, when the dataset is new.")] = "",
-    layout: Annotated[
-        str, typer.Option(help="records, messages or prompt_completion.")
-    ] = "records",
+    layout: LayoutName | None = None,
+    option: LayoutOptions = None,
+    layout_json: LayoutJson = None,
     prompt: Fields = None,
     completion: Fields = None,
     split: Annotated[
@@ -84,18 +76,19 @@ def publish(
     as_json: shell.Json = False,
 ) -> None:
     """Publish a corpus as the next version of a dataset, which is made if it does not exist."""
-    dataset = _ref(name or corpus)
-    body: dict[str, Any] = {"layout": {"name": layout}}
-    if document is not None:
-        body |= _read(document)
-    if prompt or completion:
-        body["layout"] |= {"prompt": prompt or [], "completion": completion or []}
+    dataset = shell.ref(name or corpus)
+    body: dict[str, Any] = {} if document is None else _read(document)
     if split or split_by:
         by = {"by": split_by} if split_by else {}
         body["splits"] = dict(_share(text) for text in split or ["train=1"]) | by
     if terms_override:
         body["terms_override"] = {"reason": terms_override}
+    options = [f"prompt={each}" for each in prompt or ()]
+    options += [f"completion={each}" for each in completion or ()]
+    options += option or ()
     with shell.client() as client:
+        if layout or options or layout_json or "layout" not in body:
+            body["layout"] = layout_said(client, layout or "records", options, layout_json)
         url = f"/v1/datasets/{dataset.namespace}/{dataset.name}"
         if client.get(url).status_code == 404:  # noqa: PLR2004
             new = {
@@ -125,8 +118,8 @@ def diff_versions(
     as_json: shell.Json = False,
 ) -> None:
     """What changed from one version of a dataset to another: rows, why, and files."""
-    one = _ref(before)
-    other = _ref(after) if after else Ref(one.namespace, one.name)
+    one = shell.ref(before)
+    other = shell.ref(after) if after else Ref(one.namespace, one.name)
     if (one.namespace, one.name) != (other.namespace, other.name):
         shell.fail(f"{before} and {after} are versions of two datasets", None, 2)
     url = f"/v1/datasets/{other.namespace}/{other.name}/versions/{other.version or 'latest'}/diff"
@@ -147,8 +140,8 @@ def _tell(made: Difference) -> None:
     for sign, each in (("+", made.added), ("-", made.removed)):
         why = ", ".join(f"{reason} {count:,}" for reason, count in each.by_reason.items())
         shell.out.print(f"  {sign}{each.rows:,} {why}")
-    for said, count in made.removed.deleted.items():
-        shell.out.print(f"    deleted, {said}: {count:,}", markup=False)
+    for why, count in made.removed.deleted.items():
+        shell.out.print(f"    deleted, {why}: {count:,}", markup=False)
     for title, counts in (
         ("split", made.splits),
         ("corpus", made.corpora),
@@ -180,78 +173,6 @@ def list_datasets(
 
 
 @commands.command()
-def rows(
-    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
-    split: Annotated[str, typer.Option(help="One of the version's.")] = "train",
-    as_json: shell.Json = False,
-) -> None:
-    """Print the rows of a version, the latest if none is given, one JSON object a line."""
-    ref = _ref(dataset)
-    url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions"
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with (
-        shell.client() as client,
-        Progress(*columns, console=shell.err, disable=as_json) as progress,
-    ):
-        # The latest now is the latest for all of it, whatever is published meanwhile.
-        made = shell.check(client.get(f"{url}/{ref.version or 'latest'}"))
-        wanted = (made["splits"].get(split) or {}).get("rows")
-        task = progress.add_task(f"{made['dataset']}@{made['version']} {split}", total=wanted)
-        query = {"split": split, "stream": "true"}
-        with client.stream("GET", f"{url}/{made['version']}/rows", params=query) as answer:
-            if not answer.is_success:
-                answer.read()
-                shell.check(answer)
-            for block in answer.iter_bytes():
-                sys.stdout.buffer.write(block)
-                progress.advance(task, block.count(b"\n"))
-        sys.stdout.buffer.flush()
-
-
-@commands.command("pull")
-def pull_version(
-    dataset: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
-    directory: Annotated[
-        Path | None, typer.Argument(help="Where to; a new folder here if it is not said.")
-    ] = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this split, without the card; may be said several times."),
-    ] = None,
-    as_json: shell.Json = False,
-) -> None:
-    """Download a version, the latest if none is given; every byte is checked."""
-    with (
-        shell.client() as client,
-        Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=shell.err,
-            disable=as_json,
-        ) as progress,
-    ):
-        task = progress.add_task(dataset, total=None)
-        try:
-            folder = pull(
-                client,
-                _ref(dataset),
-                directory,
-                splits=split or (),
-                report=lambda done, total: progress.update(task, completed=done, total=total),
-                warn=lambda what: shell.err.print(f"[yellow]warning[/] {escape(what)}"),
-            )
-        except AppError as error:
-            shell.fail(error.detail, error.hint)
-    if as_json:
-        shell.show({"folder": str(folder), "manifest": str(folder / MANIFEST)}, as_json=True)
-        return
-    shell.out.print(f"pulled into {folder}", markup=False)
-    shell.out.print(f'load_dataset("{folder}")', markup=False)
-
-
-@commands.command()
 def withdraw(
     version: Annotated[str, typer.Argument(help="Such as support/faq@3.")],
     reason: Annotated[str, typer.Option(help="Told to whoever asks for it from now on.")],
@@ -276,7 +197,7 @@ def pulls(
     as_json: shell.Json = False,
 ) -> None:
     """Who pulled a dataset, or one version of it: when, and how many bytes."""
-    ref = _ref(dataset)
+    ref = shell.ref(dataset)
     wanted = {"limit": limit} | ({"version": ref.version} if ref.version else {})
     with shell.client() as client:
         url = f"/v1/datasets/{ref.namespace}/{ref.name}/pulls"
@@ -284,63 +205,11 @@ def pulls(
     shell.show(page, as_json=as_json, columns=_PULL)
 
 
-@commands.command()
-def urls(
-    version: Annotated[str, typer.Argument(help="Such as support/faq or support/faq@3.")],
-    minutes: Annotated[int, typer.Option(help="How long they work.", min=1, max=7 * 24 * 60)] = 15,
-    as_json: shell.Json = False,
-) -> None:
-    """URLs of a version's files that work without a key, for a while: for curl and the like."""
-    ref = _ref(version)
-    with shell.client() as client:
-        url = f"/v1/datasets/{ref.namespace}/{ref.name}/versions/{ref.version or 'latest'}"
-        made = shell.check(client.post(f"{url}/signed-urls", json={"expires_in": minutes * 60}))
-    if as_json:
-        shell.show(made, as_json=True)
-        return
-    for each in made["files"]:
-        print(each["url"])  # noqa: T201  (a line each, for `xargs`)
-    shell.err.print(f"[dim]They work until {made['expires_at']}.[/]")
-
-
 def _exact(text: str) -> Ref:
-    ref = _ref(text)
+    ref = shell.ref(text)
     if ref.version is None:
         shell.fail(f"{text!r} should name a version, such as {ref}@1", None, 2)
     return ref
-
-
-@commands.command()
-def verify(
-    folder: Annotated[Path, typer.Argument(help="A folder that was pulled.", exists=True)],
-    split: Annotated[
-        list[str] | None, typer.Option(help="Only this split; may be said several times.")
-    ] = None,
-    as_json: shell.Json = False,
-) -> None:
-    """Check a pulled folder against its manifest, without the API; exit code 1 if it differs."""
-    try:
-        manifest, commit, wrong = folders.verify(folder, split or ())
-    except AppError as error:
-        shell.fail(error.detail, error.hint)
-    version = f"{manifest.dataset}@{manifest.version}"
-    if as_json:
-        shell.show({"version": version, "commit": commit, "problems": wrong}, as_json=True)
-    else:
-        shell.out.print(f"{version}, commit {commit}", markup=False)
-        for problem in wrong:
-            shell.err.print(f"  {problem}", markup=False)
-        if not wrong:
-            shell.out.print("every file is as it was published")
-    if wrong:
-        raise typer.Exit(1)
-
-
-def _ref(text: str) -> Ref:
-    try:
-        return Ref.parse(text)
-    except ValueError as error:
-        shell.fail(f"{text!r} {error}", None, 2)
 
 
 def _read(document: Path) -> dict[str, Any]:

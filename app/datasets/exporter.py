@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from app.curation.verdict import Record
+from app.datasets.exchange import Exchange
 from app.datasets.features import Features, as_json
 from app.errors import FieldError, Invalid
 from app.plugins import Plugin, Registry
@@ -43,10 +44,63 @@ class Row:
     """The job that has the reply it was made of."""
     decided_by: UUID | None = None
     """The job that accepted it; another one, where replies were decided anew."""
+    exchange: Exchange | None = None
+    """Where the layout wants it."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What the layout's templates wrote of it."""
+
+    @property
+    def heard(self) -> Exchange:
+        """The exchange, by a layout that wants it."""
+        assert self.exchange is not None, "the row was not dressed for its layout"
+        return self.exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A trainer that reads a layout."""
+
+    trainer: str
+    by: str
+    """What it is given there: a dataset type, a loader, an option."""
+
+
+Format = Literal["parquet", "jsonl"]
 
 
 class Exporter(Plugin, ABC, frozen=True):
-    """A layout. Its rows follow from the record alone, so that equal rows give equal files."""
+    """A layout. Its rows follow from the record, and the exchange that made it, alone: equal rows
+    give equal files.
+    """
+
+    uses: ClassVar[tuple[Use, ...]] = ()
+    """Who reads it; the page about layouts is made of this."""
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Parameters for an example on that page."""
+    format: ClassVar[Format] = "parquet"
+
+    @property
+    def wants_prompt(self) -> bool:
+        """Whether it takes what the teacher was asked."""
+        return False
+
+    @property
+    def wants_reply(self) -> bool:
+        """Whether it takes what the teacher said, as it came."""
+        return False
+
+    @property
+    def wants_reasoning(self) -> bool:
+        return False
+
+    @property
+    def templates(self) -> Mapping[str, str]:
+        """What it has written in the language of templates, by the parameter that says it."""
+        return {}
+
+    def registry(self) -> Mapping[str, Any] | None:
+        """How LLaMA-Factory's `dataset_info.json` describes it, where that can read it."""
+        return None
 
     @abstractmethod
     def features(self, columns: Features) -> Features:

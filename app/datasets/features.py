@@ -8,9 +8,16 @@ import orjson
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["string", "int64", "float64", "bool", "json", "chat"]
-"""`json` is text that holds JSON: a struct would need the same keys in every row. `chat` is a
-list of turns, each with a role and a content."""
+Kind = Literal["string", "int64", "float64", "bool", "json", "chat", "reasoned_chat", "sharegpt"]
+"""`json` is text that holds JSON: a struct would need the same keys in every row. The last three
+are lists of turns, each of which has the same keys, and all of them text."""
+
+TURNS: Mapping[Kind, tuple[str, ...]] = {
+    "chat": ("role", "content"),
+    "reasoned_chat": ("role", "content", "reasoning_content"),
+    "sharegpt": ("from", "value"),
+}
+"""The keys of a turn. `reasoning_content` is what Hugging Face's chat templates call it."""
 
 Features = Mapping[str, Kind]
 
@@ -57,7 +64,7 @@ def fitted(value: Any, kind: Kind) -> Any:
             return value
         case "float64" if type(value) in {int, float}:
             return float(value)
-        case "chat":
+        case "chat" | "reasoned_chat" | "sharegpt":
             return value
         case _:
             raise Misfit(f"{as_json(value)[:60]} is not {_SAID[kind]}")
@@ -78,24 +85,23 @@ def as_json(value: Any) -> str:
 def arrow_schema(features: Features) -> "pa.Schema":
     import pyarrow as pa
 
-    turn = pa.struct([("role", pa.string()), ("content", pa.string())])
     types = {
         "string": pa.string(),
         "json": pa.string(),
         "int64": pa.int64(),
         "float64": pa.float64(),
         "bool": pa.bool_(),
-        "chat": pa.list_(turn),
     }
+    for kind, keys in TURNS.items():
+        types[kind] = pa.list_(pa.struct([(key, pa.string()) for key in keys]))
     return pa.schema([(name, types[kind]) for name, kind in features.items()])
 
 
 def card_features(features: Features) -> list[dict[str, Any]]:
     """The same as a dataset card writes them."""
-    text = [{"name": name, "dtype": "string"} for name in ("role", "content")]
     return [
-        {"name": name, "list": text}
-        if kind == "chat"
+        {"name": name, "list": [{"name": key, "dtype": "string"} for key in TURNS[kind]]}
+        if kind in TURNS
         else {"name": name, "dtype": "string" if kind == "json" else kind}
         for name, kind in features.items()
     ]

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus.selection import Selection
 from app.datasets import store, terms
 from app.datasets.assign import Assigned, assign
+from app.datasets.dress import Dressed, Dresser
 from app.datasets.exporter import Origin, Row
 from app.datasets.features import Features
 from app.datasets.files import Files
+from app.datasets.funnel import funnel as funnel_of
 from app.datasets.gate import Gate
 from app.datasets.ground import Ground, picked, survey
 from app.datasets.manifest import (
@@ -92,17 +94,20 @@ async def freeze(
     sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
     *,
     against: Sequence[Ref] = (),
+    dresser: Dresser | None = None,
 ) -> Frozen:
     """Membership is what one snapshot sees; what commits meanwhile is left to a later version.
 
     Rows come in the order in which they first came to the dataset, so that the full shards of the
     version before are those of this one. Rows that copy an item of the evaluation sets `against`
     are left out. Refuses an empty selection, corpora and layouts that do not go together, and a
-    record that does not fit.
+    record that does not fit. A layout that takes more than a record's fields needs a `dresser`.
     """
     async with database.unit_of_work() as session:
         await store.take_snapshot(session)
         ground = await survey(session, dataset, spec, sizes)
+        dressed = Dressed(session, dresser, spec.layout, ground.columns)
+        await dressed.check()
         picks = await picked(session, ground, spec)
         if not picks:
             raise _nothing(spec.selection)
@@ -129,14 +134,14 @@ async def freeze(
             raise _all_left_out()
         writer = ShardWriter(files, spec.layout, ground.columns, sizes)
         try:
-            members = await _write(session, files, ground, assigned, writer, sizes)
+            members = await _write(dressed, files, ground, assigned, writer, sizes)
             shards = await asyncio.to_thread(writer.finish)
         finally:
             writer.abandon()
         rows_of = _rows_of(ground, assigned.picks)
         asked = [origin.job_id for origin in rows_of]
         decided = {pick.job_id for pick in assigned.picks}
-        funnel = await store.funnel(session, asked, decided)
+        funnel = await funnel_of(session, asked, decided)
         sample = await _sample(session, ground, assigned.picks)
         statistics = await gather(
             session,
@@ -158,7 +163,7 @@ async def freeze(
             funnel=funnel,
             provenance=await provenance.read(session, rows_of),
             statistics=statistics,
-            samples=_shown(sample, members, splits, spec, ground),
+            samples=await _shown(dressed, sample, members, splits),
             decontamination=gate.entry,
             semantic=semantic,
             near=near,
@@ -220,7 +225,7 @@ async def _swept(
 
 
 async def _write(
-    session: AsyncSession,
+    dressed: Dressed,
     files: Files,
     ground: Ground,
     assigned: Assigned,
@@ -233,13 +238,13 @@ async def _write(
 
     async def write(picks: Sequence[Pick]) -> None:
         start = 0
-        async for page in store.rows(session, picks, ground.origins):
+        async for page in store.rows(dressed.session, picks, ground.origins):
             there = picks[start : start + len(page)]
             start += len(page)
             made = [assigned.member(pick, row) for pick, row in zip(there, page, strict=True)]
             members.extend(made)
-            splits = [member.split for member in made]
-            await asyncio.to_thread(writer.add, zip(page, splits, strict=True))
+            rows = zip(await dressed.rows(page), (member.split for member in made), strict=True)
+            await asyncio.to_thread(writer.add, list(rows))
 
     for part in done:
         if part.shard is None:
@@ -258,19 +263,14 @@ async def _sample(session: AsyncSession, ground: Ground, picks: Sequence[Pick]) 
     return [row async for page in pages for row in page]
 
 
-def _shown(
-    sample: Sequence[Row],
-    members: Sequence[Member],
-    splits: Splits,
-    spec: VersionSpec,
-    ground: Ground,
+async def _shown(
+    dressed: Dressed, sample: Sequence[Row], members: Sequence[Member], splits: Splits
 ) -> tuple[Mapping[str, Any], ...]:
     """Of the first split: nobody should read what students will be examined on."""
     wanted = {row.id for row in sample}
     shown = {each.id for each in members if each.id in wanted and each.split == splits.names[0]}
-    first = [row for row in sample if row.id in shown][:_SHOWN]
-    features = spec.layout.features(ground.columns)
-    return tuple(spec.layout(row, features) for row in first)
+    first = await dressed.rows([row for row in sample if row.id in shown][:_SHOWN])
+    return tuple(map(dressed.written, first))
 
 
 _SAMPLED, _SHOWN = 200, 3

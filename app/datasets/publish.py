@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.models import Corpus
 from app.datasets import membership, store
+from app.datasets.dress import Dresser
 from app.datasets.files import Files
 from app.datasets.freeze import Frozen, freeze
 from app.datasets.manifest import FileEntry, PublishedManifest
@@ -42,12 +43,13 @@ async def publish(
     corpus_id: UUID,
     spec: PublishSpec,
     sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
+    dresser: Dresser | None = None,
 ) -> PublishedVersion:
     """Publish from a corpus, making the dataset if need be. For those without a request."""
     files = Files(data_dir)
     async with database.unit_of_work() as session:
         dataset, corpus = await define(session, spec.dataset, [corpus_id])
-    frozen = await prepare(database, files, dataset, spec, sizes)
+    frozen = await prepare(database, files, dataset, spec, dresser, sizes)
     async with database.unit_of_work() as session:
         return await enlist(session, files, dataset, corpus, spec, frozen)
 
@@ -100,6 +102,7 @@ async def prepare(
     files: Files,
     dataset: Dataset,
     spec: VersionSpec,
+    dresser: Dresser | None,
     sizes: Sizes = Sizes(),  # noqa: B008  (frozen)
 ) -> Frozen:
     """Write the files; no transaction but the snapshot's is open meanwhile."""
@@ -108,7 +111,9 @@ async def prepare(
         sets = await pinned(session, dataset.namespace, spec.decontaminate, "/decontaminate")
     with _disk():
         await asyncio.to_thread(files.sweep)
-        return await freeze(database, files, dataset, spec, splits, sizes, against=sets)
+        return await freeze(
+            database, files, dataset, spec, splits, sizes, against=sets, dresser=dresser
+        )
 
 
 async def enlist(

@@ -9,6 +9,7 @@ from app.auth.signing import Seal
 from app.corpus import store as corpora
 from app.datasets import diff, publish, pulls, signed, store
 from app.datasets.difference import Difference
+from app.datasets.layouts.dresser import DresserDep
 from app.datasets.manifest import PublishedManifest
 from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.schemas import (
@@ -99,6 +100,7 @@ async def publish_version(
     session: SessionDep,
     caller: CallerDep,
     files: FilesDep,
+    dresser: DresserDep,
     request: Request,
     response: Response,
     body: Annotated[VersionSpec, Body(examples=[{}, _PUBLISH_EXAMPLE])],
@@ -112,7 +114,7 @@ async def publish_version(
     caller.require_namespace(corpus.namespace)
     if IDEMPOTENCY_KEY in request.headers:
         await store.allow_waiting(session)
-    frozen = await publish.prepare(database, files, dataset, body)
+    frozen = await publish.prepare(database, files, dataset, body, dresser)
     # In the request's own transaction, so that the version and an Idempotency-Key are one.
     made = await publish.enlist(session, files, dataset, corpus, body, frozen, by=caller.name)
     response.headers["Location"] = f"{request.url.path}/{made.ref.version}"

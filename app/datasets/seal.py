@@ -23,6 +23,7 @@ from app.datasets.manifest import (
 )
 from app.datasets.models import Dataset
 from app.datasets.provenance.entries import Override
+from app.datasets.registry import REGISTRY, registry
 from app.datasets.since import since
 from app.datasets.spec import VersionSpec
 from app.datasets.terms import FORBIDDEN
@@ -41,7 +42,7 @@ def draft(
     before: PublishedManifest | None,
 ) -> Manifest:
     """`by` is who publishes, `before` the version before this one."""
-    data = list(_data_files(frozen))
+    data = list(_data_files(frozen, spec.layout.format))
     drafted = Manifest(
         dataset=f"{ref.namespace}/{ref.name}",
         version=ref.version or 0,
@@ -104,12 +105,12 @@ def _split_entries(frozen: Frozen) -> dict[str, SplitEntry]:
     return made
 
 
-def _data_files(frozen: Frozen) -> Iterator[FileEntry]:
+def _data_files(frozen: Frozen, suffix: str) -> Iterator[FileEntry]:
     for split in frozen.splits.names:
         shards = [shard for shard in frozen.shards if shard.split == split]
         for number, shard in enumerate(shards):
             yield FileEntry(
-                path=f"data/{split}-{number:05}-of-{len(shards):05}.parquet",
+                path=f"data/{split}-{number:05}-of-{len(shards):05}.{suffix}",
                 sha256=shard.sha256,
                 size=shard.size,
                 split=split,
@@ -123,6 +124,8 @@ def seal(
     """Write plots and card, then the manifest that names them, then the commit over all of it."""
     page = _kept(files, CARD, card(drafted, samples))
     drawn = [_kept(files, path, plot) for path, plot in plots(drafted).items()]
+    if (entries := registry(drafted)) is not None:
+        drawn.append(_kept(files, REGISTRY, entries))
     named = drafted.model_copy(update={"files": [page, *drafted.files, *drawn]})
     everything = [*named.files, _kept(files, MANIFEST, named.model_dump_json(indent=2))]
     return PublishedManifest(

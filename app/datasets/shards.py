@@ -5,18 +5,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.curation.verdict import Record
 from app.datasets.exporter import Exporter, Row
-from app.datasets.features import Features, Misfit, arrow_schema
+from app.datasets.features import Features, Misfit
 from app.datasets.files import Files
-from app.datasets.lengths import Lengths, added, measured
+from app.datasets.lengths import Lengths, added
 from app.datasets.statistics.values import Counted, Values
+from app.datasets.tables import Table, table
 from app.errors import Conflict
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class _Open:
     """The shard of one split that is being written."""
 
     path: Path
-    writer: "pq.ParquetWriter"
+    writer: Table
     rows: int = 0
     characters: int = 0
     memory: int = 0
@@ -138,19 +136,8 @@ class ShardWriter:
             _write_group(opened)
 
     def _begin(self) -> _Open:
-        import pyarrow.parquet as pq
-
         path = self._files.incoming()
-        writer = pq.ParquetWriter(
-            path,
-            arrow_schema(self._features),
-            compression="zstd",
-            compression_level=3,
-            # Synthetic texts differ; a dictionary of them is only built to be given up.
-            use_dictionary=False,
-            write_page_index=True,
-        )
-        return _Open(path, writer)
+        return _Open(path, table(path, self._features, self._exporter.format))
 
     def _close(self, split: str) -> None:
         opened = self._open[split]
@@ -173,12 +160,9 @@ class ShardWriter:
 
 
 def _write_group(opened: _Open) -> None:
-    import pyarrow as pa
-
-    table = pa.Table.from_pylist(opened.waiting, schema=opened.writer.schema)
-    opened.writer.write_table(table, row_group_size=len(opened.waiting))
-    opened.memory += table.nbytes
-    opened.lengths = added((opened.lengths, measured(table)))
+    written = opened.writer.write(opened.waiting)
+    opened.memory += written.memory
+    opened.lengths = added((opened.lengths, written.lengths))
     opened.values.add(opened.records)
     opened.waiting, opened.records = [], []
     opened.waiting_characters = 0

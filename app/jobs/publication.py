@@ -17,7 +17,9 @@ from app.db import Database
 from app.errors import AppError, Invalid, Unavailable
 from app.evaluations.pin import pinned
 from app.jobs import store
+from app.jobs.exchanges import dresser
 from app.jobs.schemas import JobSpec
+from app.prompts.sandbox import RenderPool
 from app.semantic.schemas import SemanticLimit
 from app.semantic.screen import check as check_limit
 from app.semantic.screen import covers
@@ -57,7 +59,9 @@ async def _check_semantic(
     await check_limit(session, corpus.id, limit, at="/publish/semantic")
 
 
-async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> None:
+async def publish_result(
+    database: Database, data_dir: Path, job_id: UUID, pool: RenderPool
+) -> None:
     """Publish for a finished job, once: the version and the job's note of it commit together.
 
     What publishing refuses becomes the note; there is nobody to tell but who reads the job.
@@ -77,7 +81,7 @@ async def publish_result(database: Database, data_dir: Path, job_id: UUID) -> No
                     return  # a later ticket finds it so
         async with database.unit_of_work() as session:
             dataset, corpus = await publish.define(session, spec.dataset, [job.corpus_id])
-        frozen = await publish.prepare(database, files, dataset, spec)
+        frozen = await publish.prepare(database, files, dataset, spec, dresser(pool))
         async with database.unit_of_work() as session:
             job = await store.lock(session, job_id)
             if job.publishes:

@@ -7,6 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus import shadow
 from app.corpus import store as corpora
 from app.corpus.models import Corpus
+from app.datasets.dress import check_templates
+from app.datasets.features import features_of
 from app.errors import Invalid
 from app.jobs import lease, tickets
 from app.jobs.blueprint import read_blueprint
@@ -21,6 +23,9 @@ async def check(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Resol
     """Raises what `submit` would, as far as it can be known before; changes nothing."""
     resolved = await resolve(session, spec)
     await _rehearse(session, pool, resolved.spec)
+    if spec.publish is not None:
+        columns = features_of(resolved.columns)
+        await check_templates(pool, spec.publish.layout, columns, at="/publish/layout")
     return resolved
 
 

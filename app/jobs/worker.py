@@ -136,7 +136,8 @@ class Worker:
 
         @app.task(name=tickets.PUBLISH_TASK, queue=tickets.QUEUE)
         async def publish(job_id: str) -> None:
-            await publish_result(self.tools.database, self.data_dir, UUID(job_id))
+            tools = self.tools
+            await publish_result(tools.database, self.data_dir, UUID(job_id), tools.pool)
 
         @app.task(name=tickets.SEMANTIC_TASK, queue=tickets.QUEUE)
         async def semantic(corpus_id: str) -> None:

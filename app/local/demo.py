@@ -10,7 +10,7 @@ import httpx
 from rich.text import Text
 
 from app import shell
-from app.datasets.pull import pull
+from app.datasets.fetch.pull import pull
 from app.jobs.progress.watch import watch_until_ended
 from app.local.up import Up, address
 from app.names import DEFAULT_NAMESPACE, Ref

@@ -20,6 +20,7 @@ from app.prompts.few_shot import Example
 from app.prompts.prompt import Prompt
 from app.prompts.render import Renderer
 from app.prompts.template import Template, parse_template
+from app.prompts.texts import Writer
 
 BATCH_CHARACTERS = 8_000_000
 """After so much output a batch is handed back unfinished: the whole of it has to fit."""
@@ -94,6 +95,55 @@ def diff(before: str, after: str, names: tuple[str, str], seconds: float) -> Dif
             return Refusal.of(error)
         except MemoryError:
             return TOO_MUCH
+
+
+def check_texts(sources: Sequence[tuple[str, str]], seconds: float) -> list[str] | Refusal:
+    """The names that these templates of texts want to be given."""
+    with _limited(seconds):
+        try:
+            return sorted(_writer(tuple(sources)).wanted)
+        except Invalid as error:
+            return Refusal.of(error)
+        except MemoryError:
+            return TOO_MUCH
+
+
+def write(
+    sources: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], seconds: float
+) -> list[dict[str, str] | Refusal] | Refusal:
+    """The texts of the first rows, as many as fit; or one refusal for all of them."""
+    with _limited(seconds):
+        try:
+            return _texts(_writer(tuple(sources)), rows)
+        except Invalid as error:
+            return Refusal.of(error)
+        except MemoryError:
+            _writer.cache_clear()
+            return TOO_MUCH
+
+
+@lru_cache(maxsize=8)
+def _writer(sources: tuple[tuple[str, str], ...]) -> Writer:
+    return Writer(dict(sources))
+
+
+def _texts(writer: Writer, rows: Sequence[dict[str, Any]]) -> list[dict[str, str] | Refusal]:
+    done: list[dict[str, str] | Refusal] = []
+    left = BATCH_CHARACTERS
+    for row in rows:
+        try:
+            texts = writer.texts(row)
+        except Invalid as error:
+            done.append(Refusal.of(error))
+            continue
+        except MemoryError:
+            done.append(TOO_MUCH)
+            continue
+        done.append(texts)
+        left -= sum(map(len, texts.values()))
+        if left < 0:
+            break
+    return done
 
 
 @lru_cache(maxsize=8)

@@ -69,14 +69,15 @@ class Renderer:
     def _say(self, role: Role, values: dict[str, Any]) -> Message:
         turn = self._turns[role]
         try:
-            return Message(role, _write(turn, values))
+            return Message(role, said(turn, values))
         except MemoryError:
             raise
         except Exception as error:
             raise _failed(turn, role, error) from error
 
 
-def _write(turn: jinja2.Template, values: dict[str, Any]) -> str:
+def said(turn: jinja2.Template, values: dict[str, Any]) -> str:
+    """What a turn says, or any other text. Raises whatever its expressions do."""
     parts: list[str] = []
     left = MAX_CHARACTERS
     for part in turn.root_render_func(turn.new_context(values)):
@@ -134,16 +135,20 @@ def in_order(value: Any, schema: Any) -> Any:
     return value
 
 
-def _failed(turn: jinja2.Template, role: Role, error: Exception) -> Invalid:
+def failure(turn: jinja2.Template, error: Exception, file: str) -> tuple[int | None, str]:
+    """On which line of a template, compiled under the name `file`, what went wrong."""
     line, trace = None, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == _FILE:
+        if trace.tb_frame.f_code.co_filename == file:
             line = turn.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
     if isinstance(error, jinja2.TemplateError):
-        problem = error.message or "fails"
-    else:
-        problem = str(error)[:200] or type(error).__name__
+        return line, error.message or "fails"
+    return line, str(error)[:200] or type(error).__name__
+
+
+def _failed(turn: jinja2.Template, role: Role, error: Exception) -> Invalid:
+    line, problem = failure(turn, error, _FILE)
     where = f"line {line}, in the {role} turn" if line else f"in the {role} turn"
     return Invalid(
         "prompt.failed",

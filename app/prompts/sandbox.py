@@ -3,7 +3,7 @@
 import asyncio
 import multiprocessing
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from threading import Lock
@@ -61,11 +61,31 @@ class RenderPool:
         Raises `Invalid` where the template or the examples are wrong for every row.
         """
         shown = orjson.dumps([{"inputs": e.inputs, "response": e.response} for e in examples])
-        done: list[Prompt | Refusal] = []
+        return await self._each(rows, cell.render, source, shown)
+
+    async def check_texts(self, sources: Mapping[str, str]) -> list[str]:
+        """The names that untrusted templates of texts want to be given; raises `Invalid`, naming
+        the template by its key.
+        """
+        return _answer(await self._run(cell.check_texts, list(sources.items()), self._seconds))
+
+    async def write(
+        self, sources: Mapping[str, str], rows: Sequence[dict[str, Any]]
+    ) -> list[dict[str, str] | Refusal]:
+        """The texts by key, or why there are none, for each row in order.
+
+        Raises `Invalid` where a template is wrong for every row.
+        """
+        return await self._each(rows, cell.write, list(sources.items()))
+
+    async def _each(
+        self, rows: Sequence[Any], function: Callable[..., list[T | Refusal] | Refusal], *given: Any
+    ) -> list[T | Refusal]:
+        done: list[T | Refusal] = []
         size, deaths = HOP, 0
         while len(done) < len(rows):
             batch = rows[len(done) : len(done) + size]
-            answer = await self._run(cell.render, source, shown, batch, self._seconds)
+            answer = await self._run(function, *given, batch, self._seconds)
             if isinstance(answer, list):
                 done += answer
             elif answer != cell.TOO_MUCH:

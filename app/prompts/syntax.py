@@ -4,7 +4,7 @@ What is not on a list here is refused before anything is compiled. A template se
 only; it can reach no attribute, no method but `items`, `keys` and `values`, and nothing global.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
 
@@ -157,16 +157,27 @@ def _finalize(value: Any) -> str:
 
 def parse(body: str) -> Turns:
     """The turns of a body. Raises `TemplateFault` for everything that is not on the lists."""
+    tree = _tree(body)
+    _check(node for block in tree.body for node in _turn_body(block))
+    return _split(tree)
+
+
+def parse_text(body: str) -> nodes.Template:
+    """A body that has no turns, and is one text. Raises `TemplateFault` likewise."""
+    tree = _tree(body)
+    _check(tree.body)
+    return tree
+
+
+def _tree(body: str) -> nodes.Template:
     try:
-        tree = environment().parse(body)
+        return environment().parse(body)
     except TemplateSyntaxError as error:
         raise TemplateFault(error.lineno, error.message or "a syntax error") from error
     except RecursionError as error:
         raise TemplateFault(1, f"should be nested at most {MAX_DEPTH} deep") from error
     except (ValueError, OverflowError) as error:
         raise TemplateFault(1, "holds a number or a text that cannot be read") from error
-    _check(tree)
-    return _split(tree)
 
 
 def variables(turn: nodes.Template) -> set[str]:
@@ -174,9 +185,9 @@ def variables(turn: nodes.Template) -> set[str]:
     return meta.find_undeclared_variables(turn)
 
 
-def _check(tree: nodes.Template) -> None:
+def _check(body: Iterable[nodes.Node]) -> None:
     count = loops = 0
-    stack = [(node, 1) for block in tree.body for node in _turn_body(block)]
+    stack = [(node, 1) for node in body]
     while stack:
         node, level = stack.pop()
         count += 1
@@ -223,6 +234,8 @@ def _problem(node: nodes.Node) -> str | None:
             return _unknown("test", node.name, TESTS)
         case nodes.For() if node.recursive:
             return "a loop does not call itself"
+        case nodes.Block():
+            return f"a text has no turns, and this opens one: {node.name}"
         case nodes.Name() if node.name in _INTERNAL:
             return f"the name {node.name!r} is taken"
         case nodes.Const() if isinstance(node.value, str):

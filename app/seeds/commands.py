@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from app import shell
-from app.names import Ref
 from app.uploads.formats import FORMATS
 
 commands = typer.Typer(name="seeds", help="Seed datasets: the rows prompts are rendered with.")
@@ -31,7 +30,7 @@ def push(
     json: shell.Json = False,
 ) -> None:
     """Upload a file as the next version of a seed dataset. The same rows again change nothing."""
-    ref = _ref(name or file.stem)
+    ref = shell.ref(name or file.stem)
     if ref.version is not None:
         shell.fail("versions are numbered by the API", f"Use --name {ref.namespace}/{ref.name}.", 2)
     found = form or FORMATS.get(file.suffix.lower())
@@ -74,17 +73,10 @@ def rows(
     json: shell.Json = False,
 ) -> None:
     """The first rows of a seed dataset."""
-    ref = _ref(name)
+    ref = shell.ref(name)
     with shell.client() as api:
         at = f"@{ref.version}" if ref.version is not None else ""
         page = shell.check(
             api.get(f"/v1/seeds/{ref.namespace}/{ref.name}{at}/rows", params={"limit": limit})
         )
     shell.show(page, as_json=json, columns=("position", "fields"))
-
-
-def _ref(text: str) -> Ref:
-    try:
-        return Ref.parse(text)
-    except ValueError as error:
-        shell.fail(f"{text!r} {error}", None, 2)

@@ -301,7 +301,7 @@ async def test_defining_a_dataset_twice_is_the_same_dataset(
     [
         ({"layout": {"name": "nothing"}}, "/layout"),
         ({"layout": {"name": "records", "fields": ["question", "anser"]}}, "/layout/fields"),
-        ({"layout": {"name": "messages", "prompt": ["question"]}}, "/layout/completion"),
+        ({"layout": {"name": "messages", "completion": []}}, "/layout/completion"),
         (
             {"layout": {"name": "messages", "prompt": ["q"], "completion": ["answer"]}},
             "/layout/prompt",

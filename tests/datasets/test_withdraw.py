@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.datasets.commands import commands
-from app.datasets.pull import pull
+from app.datasets.fetch.pull import pull
 from app.errors import AppError
 from app.names import Ref
 

@@ -206,7 +206,12 @@ async def test_a_version_leaves_out_the_newer_of_two_and_says_how_many(
 
 
 async def test_a_job_publishes_once_its_records_are_compared(
-    ready: httpx.AsyncClient, make: Make, turn: Turn, database: Database, tmp_path: Path
+    ready: httpx.AsyncClient,
+    make: Make,
+    turn: Turn,
+    database: Database,
+    tmp_path: Path,
+    tools: Tools,
 ) -> None:
     publish = {"dataset": "faq", "semantic": {"max_similarity": 0.95}}
     refused = await ready.post("/v1/jobs", json=spec(publish=publish, corpus="new"))
@@ -216,10 +221,10 @@ async def test_a_job_publishes_once_its_records_are_compared(
     await ask(ready)
     await turn()
     job = await make(TEA_AGAIN, SHIP, publish=publish)
-    await publish_result(database, tmp_path / "data", UUID(job))
+    await publish_result(database, tmp_path / "data", UUID(job), tools.pool)
     assert (await ready.get(f"/v1/jobs/{job}")).json()["published"] is None
     assert (await turn())["state"] == "finished"
-    await publish_result(database, tmp_path / "data", UUID(job))
+    await publish_result(database, tmp_path / "data", UUID(job), tools.pool)
     assert (await ready.get(f"/v1/jobs/{job}")).json()["published"] == "default/faq@1"
     manifest = await ready.get("/v1/datasets/default/faq/versions/1/manifest")
     assert manifest.json()["semantic"]["alike"] == 1

@@ -123,7 +123,8 @@ async def test_a_run_ends_when_its_version_is_published(
     await drain()
     await workers[0].looks()
     assert states(await history(ready, at)) == ["running"]
-    await publish_result(database, tmp_path / "data", UUID(run["jobs"][0]))
+    pool = workers[0].tools.pool
+    await publish_result(database, tmp_path / "data", UUID(run["jobs"][0]), pool)
     await workers[0].looks()
     [run] = await history(ready, at)
     assert (run["state"], run["published"]) == ("finished", "default/faq@1")

@@ -57,7 +57,7 @@ async def test_each_stratum_gets_what_it_lacks_and_a_full_one_nothing(
     assert asked < len(fake.asked)
 
     for job in first["jobs"]:
-        await publish_result(database, tmp_path / "data", UUID(job))
+        await publish_result(database, tmp_path / "data", UUID(job), workers[0].tools.pool)
     await workers[0].looks()
     ended = (await history(ready, at))[-1]
     assert (ended["state"], ended["published"]) == ("finished", "default/faq@1")

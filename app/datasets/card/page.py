@@ -9,9 +9,12 @@ from app.datasets.card.front_matter import front_matter
 from app.datasets.card.left_out import left_out
 from app.datasets.card.markdown import code, details, fence, line, quote, table
 from app.datasets.card.snippets import snippets
+from app.datasets.features import TURNS
 from app.datasets.manifest import Manifest
 
-_SAID = {"json": "string (JSON)", "chat": "list of turns: role, content"}
+_SAID = {"json": "string (JSON)"} | {
+    kind: f"list of turns: {', '.join(keys)}" for kind, keys in TURNS.items()
+}
 _LONGEST_VALUE = 1_200
 """Characters of a value in a sample row; what is longer is cut."""
 

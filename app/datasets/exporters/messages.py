@@ -1,32 +1,44 @@
 """Chat turns, as chat trainers read them."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import Field
-
-from app.datasets.exporter import Exporter, Row, exporters, joined
+from app.datasets.conversation import Answered
+from app.datasets.exporter import Row, Use, exporters
 from app.datasets.features import Features
 
 
 @exporters.register("messages")
-class Messages(Exporter, frozen=True):
-    """The column `messages`: a user's turn and an assistant's, each with `role` and `content`."""
+class Messages(Answered, frozen=True):
+    """The column `messages`: turns with `role` and `content`, the last of them the assistant's.
 
-    prompt: tuple[str, ...] = Field(min_length=1, max_length=100, examples=[["question"]])
-    """The fields that the user says, joined by blank lines."""
-    completion: tuple[str, ...] = Field(min_length=1, max_length=100, examples=[["answer"]])
-    """The fields that the assistant says, joined by blank lines."""
+    What most trainers read, and nothing beside it that could confuse one: GKD, say, wants no
+    column `prompt`.
+    """
 
-    def reads(self) -> Mapping[str, Iterable[str]]:
-        return {"prompt": self.prompt, "completion": self.completion}
+    uses = (
+        Use("TRL SFT", "`SFTTrainer`, `trl sft`"),
+        Use("TRL GKD", "`GKDTrainer`, which wants `messages` and no `prompt`"),
+        Use("Axolotl", "`type: chat_template`"),
+        Use("torchtune", "`chat_dataset` with `conversation_style: openai`"),
+        Use("LLaMA-Factory", "`formatting: sharegpt` by the version's `dataset_info.json`"),
+    )
+    example = {"system": True, "completion": ("answer",), "reasoning": "reasoning_content"}
 
     def features(self, columns: Features) -> Features:  # noqa: ARG002  (the same for any corpus)
-        return {"messages": "chat"}
+        return {"messages": self.turn_kind, **self.apart_features}
 
     def __call__(self, row: Row, features: Features) -> dict[str, Any]:  # noqa: ARG002  (likewise)
-        said = {
-            "user": joined(row.fields, self.prompt),
-            "assistant": joined(row.fields, self.completion),
+        return {"messages": [*self.turns(row), self.answering_turn(row)], **self.apart(row)}
+
+    def registry(self) -> dict[str, Any]:
+        return {
+            "formatting": "sharegpt",
+            "columns": {"messages": "messages"},
+            "tags": {
+                "role_tag": "role",
+                "content_tag": "content",
+                "user_tag": "user",
+                "assistant_tag": "assistant",
+                "system_tag": "system",
+            },
         }
-        return {"messages": [{"role": role, "content": text} for role, text in said.items()]}

@@ -1,31 +1,50 @@
-"""Two texts a row: what is asked, and what should be answered."""
+"""What is asked, and what should be answered."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import Field
-
-from app.datasets.exporter import Exporter, Row, exporters, joined
+from app.datasets.conversation import Answered
+from app.datasets.exporter import Row, Use, exporters
 from app.datasets.features import Features
 
 
 @exporters.register("prompt_completion")
-class PromptCompletion(Exporter, frozen=True):
-    """The columns `prompt` and `completion`, as text."""
+class PromptCompletion(Answered, frozen=True):
+    """The columns `prompt` and `completion`: two texts, or two lists of turns. Trainers count the
+    loss on the completion alone.
 
-    prompt: tuple[str, ...] = Field(min_length=1, max_length=100, examples=[["question"]])
-    """The fields that are asked, joined by blank lines."""
-    completion: tuple[str, ...] = Field(min_length=1, max_length=100, examples=[["answer"]])
-    """The fields that should be answered, joined by blank lines."""
+    TRL puts nothing between two texts: for a student that chats, write turns.
+    """
 
-    def reads(self) -> Mapping[str, Iterable[str]]:
-        return {"prompt": self.prompt, "completion": self.completion}
+    uses = (
+        Use("TRL SFT", "`SFTTrainer`, `trl sft`; TRL calls the form with turns conversational"),
+        Use("torchtune", "`instruct_dataset`, `column_map: {input: prompt, output: completion}`"),
+        Use("LLaMA-Factory", "`formatting: alpaca` by the version's `dataset_info.json`"),
+    )
+    example = {"completion": ("answer",)}
+
+    as_turns: bool = False
+    """Write lists of turns, with `role` and `content`, instead of texts; a text joins its turns by
+    blank lines."""
+
+    @property
+    def speaks_in_turns(self) -> bool:
+        return self.as_turns
 
     def features(self, columns: Features) -> Features:  # noqa: ARG002  (the same for any corpus)
-        return {"prompt": "string", "completion": "string"}
+        return {
+            "prompt": "chat" if self.as_turns else "string",
+            "completion": self.turn_kind if self.as_turns else "string",
+            **self.apart_features,
+        }
 
     def __call__(self, row: Row, features: Features) -> dict[str, Any]:  # noqa: ARG002  (likewise)
         return {
-            "prompt": joined(row.fields, self.prompt),
-            "completion": joined(row.fields, self.completion),
+            "prompt": self.written(row, as_turns=self.as_turns),
+            "completion": [self.answering_turn(row)] if self.as_turns else self.answer(row),
+            **self.apart(row),
         }
+
+    def registry(self) -> dict[str, Any] | None:
+        if self.as_turns:
+            return None
+        return {"columns": {"prompt": "prompt", "response": "completion"}}

@@ -10,7 +10,7 @@ import httpx
 from typer.testing import CliRunner
 
 from app.datasets.commands import commands
-from app.datasets.pull import pull
+from app.datasets.fetch.pull import pull
 from app.db import Database
 from app.settings import Settings
 from tests.datasets.corpus import Grown

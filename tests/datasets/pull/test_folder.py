@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.datasets.folder import verify
-from app.datasets.pull import pull
+from app.datasets.fetch.folder import verify
+from app.datasets.fetch.pull import pull
 from app.db import Database
 from app.errors import AppError
 from app.names import Ref

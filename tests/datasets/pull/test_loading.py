@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from app.datasets.pull import pull
+from app.datasets.fetch.pull import pull
 from app.db import Database
 from app.names import Ref
 from app.settings import Settings

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.datasets.pull import pull
+from app.datasets.fetch.pull import pull
 from app.db import Database
 from app.errors import AppError
 from app.settings import Settings

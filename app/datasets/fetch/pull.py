@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from app.datasets.folder import (
+from app.datasets.fetch.folder import (
     PARTS,
     in_place,
     made_room,
