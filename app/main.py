@@ -21,6 +21,7 @@ from app.errors import Unavailable
 from app.evaluations import router as evaluations
 from app.health import router as health
 from app.health.scrape import Scraper
+from app.hub import application as hub
 from app.jobs import router as jobs
 from app.jobs.control import router as control
 from app.jobs.exchanges import dresser
@@ -120,4 +121,5 @@ def create_app(settings: Settings) -> FastAPI:
     load_plugins()
     for router in routers():
         app.include_router(router)
+    app.mount("/hf", hub.create(app.state))
     return app

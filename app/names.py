@@ -10,16 +10,19 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 DEFAULT_NAMESPACE = "default"
 
-_PART = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
+_PART = r"[a-z0-9](?:_*(?:-_*)?[a-z0-9])*"
+_LONGEST = 64
 _REF = re.compile(
     rf"(?:(?P<namespace>{_PART})/)?(?P<name>{_PART})(?:@(?P<version>[1-9][0-9]{{0,8}}))?"
 )
 _RULE = (
-    "lower-case letters, digits, '-' and '_', at most 64, beginning and ending with a letter or "
-    "digit"
+    "lower-case letters, digits, '_' and single '-', at most 64, beginning and ending with a "
+    "letter or digit"
 )
 
-Name = Annotated[str, StringConstraints(pattern=rf"^{_PART}$", max_length=64), AfterValidator(str)]
+Name = Annotated[
+    str, StringConstraints(pattern=rf"^{_PART}$", max_length=_LONGEST), AfterValidator(str)
+]
 """One part of a name."""
 
 
@@ -33,8 +36,8 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str) -> "Ref":
-        found = _REF.fullmatch(text)
-        if found is None:
+        found = _REF.fullmatch(text) if len(text) <= 3 * _LONGEST else None
+        if found is None or max(len(part or "") for part in found.groups()) > _LONGEST:
             raise ValueError(f"should be name, namespace/name or namespace/name@version ({_RULE})")
         version = found["version"]
         return cls(

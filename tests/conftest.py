@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -84,14 +84,21 @@ def _recreate(url: str, name: str, template: str = "template0") -> None:
         admin.execute(copied.encode())
 
 
-@pytest.fixture
-def database_url(cluster: str) -> Iterator[str]:
-    """A fresh, migrated database of this test's own, removed afterwards."""
+@contextmanager
+def fresh_database(cluster: str) -> Iterator[str]:
+    """A migrated database of one's own, removed afterwards."""
     name = f"t_{uuid4().hex[:12]}"
     _recreate(cluster, name, TEMPLATE)
     yield _named(cluster, name)
     with psycopg.connect(cluster, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def database_url(cluster: str) -> Iterator[str]:
+    """A fresh, migrated database of this test's own."""
+    with fresh_database(cluster) as url:
+        yield url
 
 
 @pytest.fixture

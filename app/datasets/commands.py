@@ -101,12 +101,15 @@ def publish(
         made = PublishedManifest.model_validate(
             shell.check(client.post(f"{url}/versions", json=body))
         )
+        endpoint = f"{client.base_url}".rstrip("/") + "/hf"
     if as_json:
         shell.show(made.model_dump(mode="json"), as_json=True)
         return
     shell.out.print(f"published [bold]{made.dataset}@{made.version}[/]: {made.rows:,} rows")
     for split_name, entry in made.splits.items():
         shell.out.print(f"  {split_name}: {entry.rows:,} rows, {entry.share:.1%}")
+    load = f'HF_ENDPOINT={endpoint} … load_dataset("{made.dataset}.v{made.version}")'
+    shell.out.print(f"  {load}", markup=False, soft_wrap=True)
 
 
 @commands.command("diff")

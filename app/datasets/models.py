@@ -80,6 +80,8 @@ class DatasetFile(Base, kw_only=True):
     version_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_version.id"), primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(index=True)
+    blob_id: Mapped[str]
+    """What git calls it: the id of its bytes, or of a pointer to them where they are data."""
     size: Mapped[int]
     split: Mapped[str | None]
     """Null for the card and the manifest."""

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.models import Corpus
 from app.datasets import membership, store
+from app.datasets.blob import named
 from app.datasets.dress import Dresser
 from app.datasets.files import Files
 from app.datasets.freeze import Frozen, freeze
@@ -145,6 +146,7 @@ async def enlist(
     drafted = draft(ref, dataset, corpus, spec, frozen, now, by=by, before=told)
     with _disk():
         manifest = await asyncio.to_thread(seal, files, drafted, frozen.samples)
+        blob_ids = [named(files, each) for each in manifest.files]
     version = DatasetVersion(
         dataset_id=dataset.id,
         version=number,
@@ -158,9 +160,10 @@ async def enlist(
         shape=frozen.shape if before is frozen.before else None,
     )
     shards = {shard.sha256: shard for shard in frozen.shards}
-    await store.enlist(
-        session, version, [_listed(each, shards.get(each.sha256)) for each in manifest.files]
-    )
+    listed = [_listed(each, shards.get(each.sha256)) for each in manifest.files]
+    for row, blob_id in zip(listed, blob_ids, strict=True):
+        row["blob_id"] = blob_id
+    await store.enlist(session, version, listed)
     changed = membership.changes(before, frozen.members, frozen.reasons)
     await membership.write(session, dataset.id, number, changed)
     return PublishedVersion(ref, manifest.commit, manifest.rows, manifest)

@@ -57,9 +57,11 @@ async def serve(
     who: Puller,
     *,
     pinned: bool,
+    etag: str | None = None,
 ) -> Response:
-    """The file, or the part of it that is asked for, with a receipt for what is sent. Raises
-    `Unavailable` for bytes that are not what was published.
+    """The file, or the part of it that is asked for, with a receipt for what is sent. Its ETag is
+    its sha256, unless a protocol knows it by another name. Raises `Unavailable` for bytes that are
+    not what was published.
     """
     path = await asyncio.to_thread(files.verified, entry.sha256, entry.size)
     count = None
@@ -69,7 +71,7 @@ async def serve(
         request,
         path,
         name=PurePosixPath(entry.path).name,
-        etag=f'"{entry.sha256}"',
+        etag=f'"{etag or entry.sha256}"',
         pinned=pinned,
         count=count,
     )

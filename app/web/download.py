@@ -12,7 +12,8 @@ from app.metrics import DOWNLOAD_BYTES, DOWNLOADS
 from app.web import problems
 from app.web.ranges import Part, Unsatisfiable, matches, part_of
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 20
+"""Bytes read at a time: with a quarter of it, sending a file takes nearly twice the CPU."""
 _YEAR = 365 * 24 * 3600
 
 

@@ -140,18 +140,6 @@ def install(app: FastAPI) -> None:
     """Answer every exception of `app` with a problem."""
     document(app)
 
-    @app.exception_handler(AppError)
-    async def _ours(request: Request, error: AppError) -> Response:
-        return respond(request, error)
-
-    @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        fields = list(field_errors(list(error.errors())))[:_MOST_ERRORS]
-        first = fields[0]
-        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-        detail = f"{first.field}: {first.problem}{more}"
-        return respond(request, Invalid("request.invalid", detail, errors=fields))
-
     @app.exception_handler(HTTPException)
     async def _framework(request: Request, error: HTTPException) -> Response:
         # The framework's own: no such route, or a method that the route lacks.
@@ -165,31 +153,37 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(DBAPIError)
-    async def _database(request: Request, error: DBAPIError) -> Response:
-        if isinstance(error, DataError):
-            log.warning("database refused a value", path=request.url.path, exc_info=error)
+    async def _anything(request: Request, error: Exception) -> Response:
+        return respond(request, as_app_error(request, error))
+
+    for kind in (AppError, RequestValidationError, DBAPIError, PoolTimeout, Exception):
+        app.add_exception_handler(kind, _anything)
+
+
+def as_app_error(request: Request, error: Exception) -> AppError:
+    """What the caller is told of any exception; what only we can mend is logged."""
+    path = request.url.path
+    match error:
+        case AppError():
+            return error
+        case RequestValidationError():
+            return _invalid(error)
+        case DataError():
+            log.warning("database refused a value", path=path, exc_info=error)
             detail = "a number is out of range, or a character is impossible, in what was sent"
-            return respond(request, Invalid("request.value", detail))
-        if isinstance(error, OperationalError | InterfaceError):
-            return _away(request, error)
-        return await _bug(request, error)
-
-    @app.exception_handler(PoolTimeout)
-    async def _crowded(request: Request, error: PoolTimeout) -> Response:
-        return _away(request, error)
-
-    @app.exception_handler(Exception)
-    async def _bug(request: Request, error: Exception) -> Response:
-        log.error("unhandled error", path=request.url.path, exc_info=error)
-        return respond(
-            request, AppError("internal", "something broke on our side; the log has the details")
-        )
+            return Invalid("request.value", detail)
+        case OperationalError() | InterfaceError() | PoolTimeout():
+            log.warning("database away", path=path, error=str(error)[:200])
+            return Unavailable(
+                "database.away", "the database does not answer at the moment", retry_after=2
+            )
+    log.error("unhandled error", path=path, exc_info=error)
+    return AppError("internal", "something broke on our side; the log has the details")
 
 
-def _away(request: Request, error: Exception) -> Response:
-    log.warning("database away", path=request.url.path, error=str(error)[:200])
-    return respond(
-        request,
-        Unavailable("database.away", "the database does not answer at the moment", retry_after=2),
-    )
+def _invalid(error: RequestValidationError) -> Invalid:
+    fields = list(field_errors(list(error.errors())))[:_MOST_ERRORS]
+    first = fields[0]
+    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+    detail = f"{first.field}: {first.problem}{more}"
+    return Invalid("request.invalid", detail, errors=fields)

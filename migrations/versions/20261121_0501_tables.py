@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_74374d08"
+revision = "20261121_tables_bf636aa4"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -1013,6 +1013,7 @@ def upgrade() -> None:
         sa.Column("version_id", sa.UUID(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("split", sa.Text(), nullable=True),
         sa.Column("rows", sa.BigInteger(), nullable=True),
