@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.corpus.condition import fits
 from app.corpus.models import Corpus, Replayed, Review, StoredRecord, StoredReject
@@ -248,12 +249,14 @@ def _within(
         case []:
             query = query.where(false())
         case jobs if where.replayed:
+            # By another name: the query around it may have joined the same table already.
+            told = aliased(Replayed)
             replayed = (
-                select(Replayed.item)
+                select(told.item)
                 .where(
-                    Replayed.job_id == table.job_id,
-                    Replayed.item == table.item,
-                    Replayed.source_job_id.in_(jobs),
+                    told.job_id == table.job_id,
+                    told.item == table.item,
+                    told.source_job_id.in_(jobs),
                 )
                 .exists()
             )

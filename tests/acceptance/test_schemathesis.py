@@ -47,7 +47,7 @@ def _schemathesis(url: str, folder: Path) -> Any:
             "--checks",
             "not_a_server_error",
             "--max-examples",
-            "12",
+            "5",
             "--phases",
             "examples,coverage,fuzzing",
             "--seed",

@@ -186,7 +186,10 @@ async def test_a_version_tells_llama_factory_how_to_read_it(
 ) -> None:
     body = {"layout": {"name": "sharegpt", **FIELDS}, "splits": {"train": 0.5, "test": 0.5}}
     made = (await api.post(f"{URL}/versions", json=body)).json()
-    assert [file["path"] for file in made["files"]][:2] == ["README.md", "dataset_info.json"]
+    assert [file["path"] for file in made["files"]][-2:] == [
+        "dataset_info.json",
+        "manifest.json",
+    ]
     told = (await api.get(f"{URL}/versions/1/files/dataset_info.json")).json()
     entry = {
         "hf_hub_url": "default/scored.v1",

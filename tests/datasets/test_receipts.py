@@ -15,6 +15,7 @@ from app.datasets.commands import commands
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
+from app.web import download
 from tests.auth.keys import make, shown
 from tests.conftest import running
 from tests.datasets.corpus import Grown, add
@@ -110,8 +111,13 @@ async def cut(app: FastAPI, url: str, blocks: int) -> None:
 
 
 async def test_a_download_that_broke_off_counts_as_far_as_it_went(
-    settings: Settings, api: httpx.AsyncClient, faq: str, large: int
+    settings: Settings,
+    api: httpx.AsyncClient,
+    faq: str,
+    large: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(download, "_BLOCK", BLOCK)
     app = create_app(settings)
     async with running(app) as client:
         await cut(app, f"{faq}/versions/1/files/{SHARD}", 2)
