@@ -5,6 +5,7 @@ Replies that arrive while others are being committed are committed together righ
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -14,6 +15,7 @@ from app.jobs import settle
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Question
 from app.jobs.durable import transaction
+from app.jobs.lane import Course
 from app.jobs.lease import Claim
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed
@@ -41,17 +43,17 @@ async def ask_and_keep(
     kept: asyncio.Queue[Kept],
     *,
     slots: int,
-    draining: asyncio.Event,
+    course: Course,
     dry: Collection[UUID] = (),
 ) -> TeacherFailure | None:
-    """Ask all questions, `slots` at a time, but for those whose strata are `dry` or become so.
-    Answers what was wrong with the teacher, if that is why it stopped. Raises `LeaseLost`.
+    """Ask all questions, at most `slots` at a time, but for those whose strata are `dry` or become
+    so. Answers what was wrong with the teacher, if that is why it stopped. Raises `LeaseLost`.
     """
     keeper = _Keeper(claim, job, tools, kept)
     keeping = asyncio.create_task(keeper.run())
     asking = asyncio.create_task(
         _ask_all(
-            claim, job, job.asker(tools), questions, keeper, slots=slots, draining=draining, dry=dry
+            claim, job, job.asker(tools), questions, keeper, slots=slots, course=course, dry=dry
         )
     )
     try:
@@ -75,26 +77,31 @@ async def _ask_all(
     keeper: "_Keeper",
     *,
     slots: int,
-    draining: asyncio.Event,
+    course: Course,
     dry: Collection[UUID],
 ) -> TeacherFailure | None:
     """Keep every slot busy until nothing is left: none waits for another's answer."""
-    pending = iter(questions)
+    pending = deque(questions)
+    free = course.lane.of(job.share)
     trouble: list[TeacherFailure] = []
 
     async def slot() -> None:
-        for question in pending:
-            if question.prompt is None or (dry and job.strata.key(question.item) in dry):
-                continue
-            if trouble or draining.is_set():
-                return
-            try:
-                name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
-                result = await asker.ask(question.prompt, name)
-            except TeacherFailure as failure:
-                trouble.append(failure)
-                return
-            await keeper.keep(job, question, result)
+        while pending:
+            async with free:
+                if not pending or trouble or course.stop.is_set():
+                    return
+                question = pending.popleft()
+                if len(pending) < slots:
+                    course.near_end.set()
+                if question.prompt is None or (dry and job.strata.key(question.item) in dry):
+                    continue
+                try:
+                    name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
+                    result = await asker.ask(question.prompt, name)
+                except TeacherFailure as failure:
+                    trouble.append(failure)
+                    return
+                await keeper.keep(job, question, result)
 
     running = [asyncio.create_task(slot()) for _ in range(min(slots, len(questions)))]
     try:

@@ -21,6 +21,7 @@ from app.jobs.advance import advance
 from app.jobs.asking import LARGEST_BATCH, Kept, ask_and_keep, batches
 from app.jobs.blueprint import asked
 from app.jobs.durable import transaction
+from app.jobs.lane import Course
 from app.jobs.lease import Claim, LeaseLost
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed, Outcome
@@ -52,11 +53,11 @@ class Lost:
 End = Done | HandedBack | Lost
 
 
-async def work(claim: Claim, tools: Tools, *, draining: asyncio.Event) -> End:
+async def work(claim: Claim, tools: Tools, course: Course) -> End:
     """Work one chunk. On cancellation it is handed back at once."""
     try:
         job = await transaction(tools.database, lambda session: tools.load(session, claim.job_id))
-        end = await _work(claim, job, tools, draining)
+        end = await _work(claim, job, tools, course)
     except LeaseLost:
         log.warning("lease lost", epoch=claim.epoch)
         return Lost()
@@ -73,17 +74,17 @@ async def work(claim: Claim, tools: Tools, *, draining: asyncio.Event) -> End:
     return end
 
 
-async def _work(claim: Claim, job: Loaded | Stored, tools: Tools, draining: asyncio.Event) -> End:
+async def _work(claim: Claim, job: Loaded | Stored, tools: Tools, course: Course) -> End:
     dry = await _dry(claim, job, tools)
     async for stored in _stored(claim, job, tools):
         prompts = await job.prompts(tools.pool, stored, claim.seq)
         if not await _settle(claim, job, tools, stored, [], prompts, dry):
             return Done()
-        if draining.is_set():
+        if course.stop.is_set():
             return HandedBack(None)
     if isinstance(job, Stored):
         return Done()
-    return await _ask(claim, job, tools, draining, dry)
+    return await _ask(claim, job, tools, course, dry)
 
 
 async def _stored(
@@ -110,7 +111,7 @@ async def _ask(
     claim: Claim,
     job: Loaded,
     tools: Tools,
-    draining: asyncio.Event,
+    course: Course,
     dry: set[UUID],
 ) -> End:
     questions = await job.questions(claim, tools, dry)
@@ -124,7 +125,7 @@ async def _ask(
     # One loss is an accident: a machine that went away, or was too busy to show signs of life.
     slots = 1 if claim.losses > 1 else job.share
     asking = asyncio.create_task(
-        ask_and_keep(claim, job, tools, questions, kept, slots=slots, draining=draining, dry=dry)
+        ask_and_keep(claim, job, tools, questions, kept, slots=slots, course=course, dry=dry)
     )
     try:
         async for batch in batches(kept, asking):
@@ -136,7 +137,7 @@ async def _ask(
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-    if asking.cancelled() or not (failure or draining.is_set()):
+    if asking.cancelled() or not (failure or course.stop.is_set()):
         return Done()
     return HandedBack(failure)
 

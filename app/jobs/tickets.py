@@ -46,6 +46,21 @@ _ISSUE = text("""
 """)
 
 
+async def others_wait(session: AsyncSession) -> bool:
+    """Whether a ticket could be taken that none is being worked for: of another slot or job."""
+    return bool(await session.scalar(_OTHERS_WAIT, {"queue": QUEUE}))
+
+
+_OTHERS_WAIT = text("""
+    SELECT EXISTS (
+        SELECT FROM procrastinate_jobs AS p
+        WHERE p.status = 'todo' AND p.queue_name = :queue AND NOT EXISTS (
+            SELECT FROM procrastinate_jobs AS d WHERE d.status = 'doing' AND d.lock = p.lock
+        )
+    )
+""")
+
+
 async def issue_stored(session: AsyncSession) -> None:
     """A ticket for every job that asks nobody and has work ready."""
     await session.execute(_ISSUE_STORED, {"queue": QUEUE, "task": STORED_TASK})

@@ -27,11 +27,13 @@ from app.jobs import events, lease, store, tickets, workers
 from app.jobs.advance import advance
 from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
+from app.jobs.lane import Course, Lane
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
 from app.jobs.publication import publish_result
 from app.jobs.room import Room
 from app.jobs.semantic import take_turn
+from app.jobs.turn import overlapping
 from app.jobs.workers import Sign
 from app.metrics import CHUNKS_LOST
 from app.teachers import store as teachers
@@ -192,26 +194,45 @@ class Worker:
         issue_next: Callable[[AsyncSession], Awaitable[None]],
         judge: Callable[[End], Awaitable[bool]],
     ) -> None:
-        database = self.tools.database
-        until = asyncio.get_running_loop().time() + TURN
-        while not self.draining.is_set() and self.waits is None:
+        database, clock = self.tools.database, asyncio.get_running_loop()
+        until = clock.time() + TURN
+        lane = Lane()
+
+        async def begin(near_end: asyncio.Event) -> asyncio.Task[bool] | None:
             claim = await transaction(database, claim_next)
             if claim is None:
-                return
-            with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
-                if not await judge(await self._work(claim)):
-                    return
-            if asyncio.get_running_loop().time() > until:
-                await transaction(database, issue_next)
-                return
+                return None
+            return asyncio.create_task(self._judged(claim, judge, lane, near_end))
 
-    async def _work(self, claim: Claim) -> End:
-        stop = asyncio.Event()
+        async def may_go_on() -> bool:
+            nonlocal until
+            if self.draining.is_set() or self.waits is not None:
+                return False
+            if clock.time() > until:
+                if await transaction(database, tickets.others_wait):
+                    await transaction(database, issue_next)
+                    return False
+                until = clock.time() + TURN
+            return True
+
+        await overlapping(begin, may_go_on)
+
+    async def _judged(
+        self,
+        claim: Claim,
+        judge: Callable[[End], Awaitable[bool]],
+        lane: Lane,
+        near_end: asyncio.Event,
+    ) -> bool:
+        with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
+            return await judge(await self._work(claim, Course(near_end=near_end, lane=lane)))
+
+    async def _work(self, claim: Claim, course: Course) -> End:
         if self.draining.is_set():
-            stop.set()
-        task = asyncio.create_task(work(claim, self.tools, draining=stop))
+            course.stop.set()
+        task = asyncio.create_task(work(claim, self.tools, course))
         key = (claim.chunk_id, claim.epoch)
-        self.held[key] = Held(claim.job_id, task, stop)
+        self.held[key] = Held(claim.job_id, task, course.stop)
         try:
             return await task
         except asyncio.CancelledError:

@@ -1,6 +1,5 @@
 """A registered fake teacher, a pushed template, and a worker's tools, without a worker process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from app.db import Database
 from app.jobs import lease, store
 from app.jobs.chunk import End, work
+from app.jobs.lane import Course
 from app.jobs.loaded import Tools
 from app.prompts.sandbox import RenderPool
 from app.teachers import store as teachers
@@ -109,7 +109,7 @@ async def work_one(tools: Tools) -> End | None:
     claim = await claim_one(tools)
     if claim is None:
         return None
-    return await work(claim, tools, draining=asyncio.Event())
+    return await work(claim, tools, Course())
 
 
 def adds_up(job: dict[str, Any]) -> bool:

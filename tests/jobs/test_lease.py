@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.db import Database
 from app.jobs import lease, store
 from app.jobs.chunk import work
+from app.jobs.lane import Course
 from app.jobs.lease import LeaseLost
 from app.jobs.loaded import Tools
 from app.jobs.room import Room
@@ -146,7 +147,7 @@ async def test_a_chunk_whose_job_cannot_be_read_is_handed_back(
         claim = await claim_one(tools)
         assert claim is not None
         with pytest.raises(LookupError):
-            await work(claim, tools, draining=asyncio.Event())
+            await work(claim, tools, Course())
     again = await claim_one(tools)
     assert again is not None
     assert (again.chunk_id, again.losses) == (claim.chunk_id, 1)
