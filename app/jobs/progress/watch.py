@@ -170,4 +170,6 @@ def _time(seconds: float) -> str:
 def _said(told: Told) -> str:
     at = str(told.data.get("at", ""))[11:19]
     rest = {name: value for name, value in told.data.items() if name != "at" and value is not None}
-    return f"{at} {told.kind}: " + ", ".join(f"{name} {value}" for name, value in rest.items())
+    what = rest.pop("state", told.kind.replace("_", " "))
+    more = ", ".join(f"{name} {value}" for name, value in rest.items())
+    return f"{at} {what}: {more}" if more else f"{at} {what}"
