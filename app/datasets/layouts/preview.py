@@ -19,7 +19,12 @@ from app.names import Ref
 MOST_ROWS = 20
 
 
-class PreviewSpec(BaseModel, frozen=True, extra="forbid"):
+_EXAMPLE = {"layout": {"name": "messages", "system": True, "completion": ["answer"]}, "rows": 3}
+
+
+class PreviewSpec(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [{}, _EXAMPLE]}
+):
     selection: Selection = Selection()
     layout: Layout = Field(default_factory=Records)
     rows: int = Field(default=3, ge=1, le=MOST_ROWS)

@@ -1,8 +1,6 @@
 """Layouts over HTTP: which there are, and rows as one would write them."""
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Body
+from fastapi import APIRouter
 
 from app.auth.dependency import CallerDep
 from app.datasets import publish
@@ -13,11 +11,6 @@ from app.names import Name, Ref
 from app.web.route import DatabaseDep, Route, SessionDep, needs, not_replayed
 
 router = APIRouter(prefix="/v1", tags=["datasets"], route_class=Route)
-
-_PREVIEW_EXAMPLE: dict[str, Any] = {
-    "layout": {"name": "messages", "system": True, "completion": ["answer"]},
-    "rows": 3,
-}
 
 
 @router.get("/layouts")
@@ -36,7 +29,7 @@ async def preview_rows(
     session: SessionDep,
     caller: CallerDep,
     dresser: DresserDep,
-    body: Annotated[PreviewSpec, Body(examples=[{}, _PREVIEW_EXAMPLE])],
+    body: PreviewSpec,
 ) -> PreviewView:
     """The first rows that a version would have, as they would be written. Nothing is stored; what
     publishing leaves out by looking at all rows, as copies of evaluation items, is not left out.
