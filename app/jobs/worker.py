@@ -22,9 +22,8 @@ from procrastinate import App, PsycopgConnector
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import search, shadow
-from app.jobs import events, lease, store, tickets, workers
-from app.jobs.advance import advance
+from app.corpus import search
+from app.jobs import lease, tickets, workers
 from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
 from app.jobs.lane import Course, Lane
@@ -33,6 +32,7 @@ from app.jobs.loaded import Tools
 from app.jobs.publication import publish_result
 from app.jobs.room import Room
 from app.jobs.semantic import take_turn
+from app.jobs.sweep import sweep
 from app.jobs.turn import overlapping
 from app.jobs.workers import Sign
 from app.metrics import CHUNKS_LOST
@@ -319,33 +319,7 @@ class Worker:
             await search.catch_up(session)
 
     async def _sweep(self) -> None:
-        """Return orphaned chunks, decide for jobs that nobody decides for, top up tickets.
-
-        Each in a transaction of its own: none then waits for another's locks while it holds some.
-        """
-        unit_of_work = self.tools.database.unit_of_work
-        async with unit_of_work() as session:
-            lost = await lease.reap(session)
-        async with unit_of_work() as session:
-            given_up = await lease.abandon(session)
-        if lost or given_up:
-            log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
-        async with unit_of_work() as session:
-            await events.note_waiting(session)
-            await workers.forget(session)
-        async with unit_of_work() as session:
-            undecided = await store.undecided(session)
-        for job_id in undecided:
-            async with unit_of_work() as session:
-                await advance(session, job_id)
-        async with unit_of_work() as session:
-            await tickets.drop_stalled(session, self.lease)
-            await tickets.top_up(session)
-            await tickets.issue_publications(session)
-            await tickets.issue_semantics(session)
-            await tickets.issue_deliveries(session)
-        async with unit_of_work() as session:
-            await shadow.clear(session)
+        await sweep(self.tools.database, self.lease)
 
 
 async def _goes_on(_: End) -> bool:

@@ -13,6 +13,7 @@ from app import shell
 PATIENCE = 60.0
 """Seconds that an API may be away, as for a restart, before the command gives up."""
 _PAUSE = 0.5
+"""Seconds before it connects again: an API that is away must not be called in a loop."""
 _SILENCE = 60.0
 """Seconds without even a sign of life, after which a connection counts as broken."""
 
