@@ -75,7 +75,7 @@ def running(folder: Path, only: Kind | None) -> Iterator[RealTeacher]:
             "the teacher", lambda: teacher.launch(served, log=log, environment=os.environ)
         )
         supervisor.until(lambda: answers(served.health), "the teacher", 300)
-        teacher.warm_up(served)
+        teacher.warm_up(served, {"enum": ["yes"]})
         yield RealTeacher(served.url, installed.name, installed.kind)
     finally:
         supervisor.stop()

@@ -12,7 +12,7 @@ from rich.text import Text
 from app import shell
 from app.datasets.fetch.pull import pull
 from app.jobs.progress.watch import watch_until_ended
-from app.local.up import Up, address
+from app.local.up import TEACHER, Up, address
 from app.names import DEFAULT_NAMESPACE, Ref
 from app.settings import Settings
 
@@ -29,10 +29,12 @@ def demo(running: Up, settings: Settings) -> None:
     if find_spec("datasets") is None:
         shell.fail("the demo loads what it makes with `datasets`", "pip install 'limbeck[demo]'")
     with shell.client() as client:
-        job = shell.check(client.post("/v1/jobs", json=document(running.teacher)))
+        job = shell.check(client.post("/v1/jobs", json=document(running)))
         job = watch_until_ended(client, job["id"])
         if job["state"] != "finished" or not job["ledger"]["accepted"]:
             shell.fail(f"the job {job['state']}: {job['reason']}", f"GET /v1/jobs/{job['id']}")
+        # It takes as long to stop as all that follows.
+        running.supervisor.dismiss(TEACHER)
         manifest = _publish(client)
         version = manifest["version"]
         target = settings.data_dir / "demo" / f"{NAME}-v{version}"
@@ -44,12 +46,16 @@ def demo(running: Up, settings: Settings) -> None:
     )
 
 
-def document(teacher: str) -> dict[str, Any]:
+def document(running: Up) -> dict[str, Any]:
     """The job. Topics and random seed are drawn anew: the corpus stays, and wants what is new."""
     chance = secrets.SystemRandom()
+    sampling: dict[str, Any] = {"temperature": 1.0}
+    if running.served is not None:
+        # A CPU sorts the whole vocabulary for top_p: a third of its tokens a second.
+        sampling |= {"top_p": 1.0, "top_k": 50}
     return {
         "corpus": NAME,
-        "teacher": teacher,
+        "teacher": running.teacher,
         "template": "question-answer",
         "few_shot": {"set": "question-answer", "k": 6, "rotate": "none"},
         "seeds": {
@@ -59,7 +65,7 @@ def document(teacher: str) -> dict[str, Any]:
             },
             "random_seed": chance.randrange(2**31),
         },
-        "sampling": {"temperature": 1.0},
+        "sampling": sampling,
         "num_records": RECORDS,
     }
 

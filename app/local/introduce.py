@@ -1,21 +1,24 @@
 """Make a first job possible: the teacher registered, the bundled prompts pushed, all over HTTP."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
 from app import shell
 from app.local.kind import Kind
-from app.local.teacher import Served
+from app.local.teacher import Served, warm_up
 from app.local.weights import NAME as BUNDLED
 from app.names import DEFAULT_NAMESPACE
-from app.prompts.folder import bundled_prompts
+from app.prompts.folder import bundled_prompts, load
 from app.prompts.push import push_folder
 from app.settings import Settings
 
 LOCAL = "local"
 """The name of the teacher that serves the bundled model."""
+FIRST = "question-answer"
+"""The prompt that a first job asks with."""
 CHUNKS = 8
 """Chunks at a time: one worker has the teacher for itself, and a short job all of it."""
 IN_FLIGHT = {
@@ -32,8 +35,10 @@ def push_prompts() -> None:
 
 def register(served: Served | None, settings: Settings) -> str:
     """What jobs call the teacher: the one we serve, or the one that the settings name."""
-    with shell.client() as client:
+    with shell.client() as client, ThreadPoolExecutor(1) as beside:
         if served is not None:
+            schema = load(bundled_prompts() / FIRST).template.response
+            beside.submit(warm_up, served, schema)
             return _tell(client, name_of(served.installed.name), _of(served))
         given = {
             "url": settings.teacher_url,

@@ -36,6 +36,7 @@ class _Kept:
     name: str
     begin: Callable[[], Service]
     service: Service
+    dismissed: bool = False
     restarts: list[float] = field(default_factory=list)
 
 
@@ -55,6 +56,13 @@ class Supervisor:
             service = begin()
             self._roster.add(service.pid)
             self._kept.append(_Kept(name, begin, service))
+
+    def dismiss(self, name: str) -> None:
+        """Ask a service to stop that is not needed any more, and let it go; any thread may."""
+        for kept in self._kept:
+            if kept.name == name:
+                kept.dismissed = True
+                kept.service.ask_to_stop()
 
     def until(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait for `ready`; a service that dies meanwhile ends the wait with `ChildEnded`."""
@@ -107,7 +115,7 @@ class Supervisor:
 
     def _look(self) -> None:
         for kept in self._kept:
-            if not kept.service.ended:
+            if kept.dismissed or not kept.service.ended:
                 continue
             if not self._settled:
                 kept.service.check()

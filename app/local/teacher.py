@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -12,6 +13,7 @@ from app.local import child
 from app.local.child import Child
 from app.local.kind import Kind
 from app.local.teacher_install import Installed
+from app.teachers.question import response_format
 
 CONTEXT = 4096
 DRAIN_SECONDS = 30
@@ -73,16 +75,13 @@ def launch(served: Served, *, log: Path, environment: Mapping[str, str]) -> Chil
     )
 
 
-def warm_up(served: Served) -> None:
+def warm_up(served: Served, schema: dict[str, Any]) -> None:
     """Its first reply by a schema takes it seconds of preparation: not those of a first sample."""
     body = {
         "model": served.installed.name,
         "messages": [{"role": "user", "content": "Say yes."}],
         "max_tokens": 8,
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": {"enum": ["yes"]}},
-        },
+        "response_format": response_format(schema),
     }
     url = f"{served.url}/chat/completions"
     with suppress(httpx.HTTPError):

@@ -22,6 +22,8 @@ from app.local.supervise import Supervisor
 from app.local.teacher import Served
 from app.settings import Settings
 
+TEACHER = "the teacher"
+"""What the supervisor calls it."""
 API_SECONDS = 60
 TEACHER_SECONDS = 300
 
@@ -83,8 +85,7 @@ def _start(settings: Settings, data: Path, port: int, supervisor: Supervisor, st
         supervisor.run(introduce.push_prompts)
     if served is not None:
         with steps.step("Waiting for the teacher"):
-            supervisor.until(lambda: answers(served.health), "the teacher", TEACHER_SECONDS)
-            supervisor.run(partial(teacher.warm_up, served))
+            supervisor.until(lambda: answers(served.health), TEACHER, TEACHER_SECONDS)
     with steps.step("Asking the teacher what it can do"):
         name = supervisor.run(partial(introduce.register, served, settings))
     supervisor.settle()
@@ -102,9 +103,7 @@ def _start_teacher(settings: Settings, data: Path, supervisor: Supervisor, steps
     )
     served = Served(installed, ports.free())
     log = data / "logs" / "teacher.log"
-    supervisor.start(
-        "the teacher", partial(teacher.launch, served, log=log, environment=os.environ)
-    )
+    supervisor.start(TEACHER, partial(teacher.launch, served, log=log, environment=os.environ))
     return served
 
 

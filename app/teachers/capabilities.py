@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field
 class Capabilities(BaseModel, frozen=True, extra="ignore"):
     """Found by tiny requests, since servers ignore fields they do not know and answer 200."""
 
+    probe: int = 0
+    """Which revision of the questions was asked."""
+
     served_model: str | None = None
     """The model's name as the server lists it."""
 

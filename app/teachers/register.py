@@ -28,11 +28,14 @@ async def look(
     urls: list[str],
     model: str | None,
     key_ref: str | None,
+    known: Capabilities | None = None,
 ) -> Capabilities:
-    """What the teacher can do. Raises `Invalid`, naming the field that is to blame."""
+    """What the teacher can do; little is asked of an engine that is `known`. Raises `Invalid`,
+    naming the field that is to blame.
+    """
     try:
         key = secret.resolve(key_ref) if key_ref else None
-        return await probe(transport, urls, model, api_key=key)
+        return await probe(transport, urls, model, api_key=key, known=known)
     except TeacherFailure as failure:
         field = _FIELD.get(failure.reason, "/url")
         seen = {"/url": ", ".join(urls), "/model": model}.get(field)

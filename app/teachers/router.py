@@ -72,7 +72,8 @@ async def change_teacher(
     caller: CallerDep,
 ) -> TeacherView:
     """Change a teacher's limits, texts, prices, address or key. At another address, or with
-    another key, it is asked again, and must serve the same model.
+    another key, it is asked again, and must serve the same model; `POST …/probe` asks all there is
+    to ask, whatever is known.
     """
     teacher = await _read(database, namespace, name)
     values = body.values
@@ -86,6 +87,7 @@ async def change_teacher(
             values.get("urls", teacher.urls),
             teacher.model,
             values.get("api_key", teacher.api_key),
+            teacher.known_capabilities,
         )
         await store.set_capabilities(session, teacher.id, found)
     return TeacherView.of(await store.change(session, teacher.id, values))

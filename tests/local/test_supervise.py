@@ -47,6 +47,24 @@ def begin(tmp_path: Path) -> Callable[[str], Child]:
     return start
 
 
+def test_a_dismissed_service_stays_away(
+    supervisor: Supervisor, begin: Callable[[str], Child]
+) -> None:
+    started: list[Child] = []
+
+    def again() -> Child:
+        started.append(begin("pass" if started else FOR_EVER))
+        return started[-1]
+
+    supervisor.start("it", again)
+    supervisor.settle()
+    supervisor.dismiss("it")
+    started[0].process.wait()
+    looks = iter([False, True])
+    supervisor.until(lambda: next(looks), "a look around", 60)
+    assert len(started) == 1
+
+
 def test_a_service_that_dies_is_started_again(
     supervisor: Supervisor, begin: Callable[[str], Child]
 ) -> None:

@@ -25,6 +25,18 @@ async def test_an_able_teacher_is_seen_to_be_able(fake: FakeTeacher, transport: 
     assert not able.random_seed
 
 
+async def test_an_engine_that_is_known_by_its_fingerprint_is_hardly_asked(
+    fake: FakeTeacher, transport: Transport
+) -> None:
+    able = await probe(transport, [fake.url], "fake")
+    asked = len(fake.record.probed)
+    assert await probe(transport, [fake.url], "fake", known=able) == able
+    assert len(fake.record.probed) == asked + 1
+    for changed in ({"fingerprint": "fake-0"}, {"context_length": 4096}, {"probe": 0}):
+        other = able.model_copy(update={**changed, "choice": False})
+        assert await probe(transport, [fake.url], "fake", known=other) == able
+
+
 @pytest.mark.parametrize("lacking", sorted(ALL))
 async def test_what_a_teacher_lacks_is_seen_though_it_answers_200(
     transport: Transport, lacking: str
