@@ -10,7 +10,7 @@ from app import logs, shell
 from app.auth.commands import commands as keys
 from app.corpus.commands import commands as corpora
 from app.datasets.commands import commands as datasets
-from app.errors import AppError
+from app.errors import AppError, Unavailable
 from app.evaluations.commands import commands as evaluations
 from app.jobs.commands import commands as jobs
 from app.jobs.imports.commands import commands as imports
@@ -139,22 +139,25 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
     database = Database(url)
     pool = RenderPool()
     clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
+    worker = Worker(
+        tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),
+        data_dir=settings.data_dir,
+        room=Room(settings.data_dir, settings.min_free_bytes),
+        concurrency=concurrency,
+        lease=timedelta(seconds=settings.lease_seconds),
+        grace=settings.grace_seconds,
+        webhook_networks=settings.webhook_networks,
+        duties=[lambda: tick(database, pool)],
+    )
     try:
-        await Worker(
-            tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),
-            data_dir=settings.data_dir,
-            room=Room(settings.data_dir, settings.min_free_bytes),
-            concurrency=concurrency,
-            lease=timedelta(seconds=settings.lease_seconds),
-            grace=settings.grace_seconds,
-            webhook_networks=settings.webhook_networks,
-            duties=[lambda: tick(database, pool)],
-        ).run()
+        await worker.run()
     finally:
         await clients.close()
         await pool.close()
         await database.close()
         shown.close()
+    if worker.moved is not None:
+        raise Unavailable("database.other_schema", worker.moved)
 
 
 def _settings() -> Settings:

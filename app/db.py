@@ -71,6 +71,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
         self._namespaces: Collection[str] | None = None
+        self._revision: str | None = None
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         self.engine: AsyncEngine = create_async_engine(
             parsed,
@@ -105,6 +106,19 @@ class Database:
             if self._namespaces is not None:
                 keep_to(session, self._namespaces)
             yield session
+
+    async def moved(self, session: AsyncSession) -> str | None:
+        """Why this process should leave the database alone, where another version has changed its
+        schema since this was first asked.
+        """
+        present: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        self._revision = self._revision or present
+        if present == self._revision:
+            return None
+        return (
+            f"the database was at revision {self._revision} when this process began, and is at "
+            f"{present} now: start it again with the version that brought it there"
+        )
 
     def within(self, namespaces: Collection[str] | None) -> "Database":
         """The same database, of which no more is found than what lies in these namespaces."""

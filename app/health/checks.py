@@ -37,6 +37,10 @@ class Readiness(BaseModel):
     checks: Checks
 
 
+class _Moved(Exception):
+    """The database is another version's now."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     workers: workers.Crew
@@ -51,14 +55,11 @@ async def look(database: Database, room: Room) -> Readiness:
     try:
         async with asyncio.timeout(PATIENCE):
             seen = await _see(database, room)
+    except _Moved as moved:
+        return _only_the_database(str(moved))
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         why = "it does not answer" if isinstance(error, TimeoutError) else type(error).__name__
-        unknown = Check(ok=False, detail="not known while the database is away")
-        away = Check(ok=False, detail=f"away: {why}")
-        return Readiness(
-            status="not_ready",
-            checks=Checks(database=away, disk=unknown, workers=unknown, teachers=unknown),
-        )
+        return _only_the_database(f"away: {why}")
     return Readiness(
         status="ready" if seen.short is None else "not_ready",
         checks=Checks(
@@ -72,8 +73,20 @@ async def look(database: Database, room: Room) -> Readiness:
     )
 
 
+def _only_the_database(detail: str) -> Readiness:
+    """What keeps us from asking it about the rest."""
+    unknown = Check(ok=False, detail="not known without the database")
+    database = Check(ok=False, detail=detail)
+    return Readiness(
+        status="not_ready",
+        checks=Checks(database=database, disk=unknown, workers=unknown, teachers=unknown),
+    )
+
+
 async def _see(database: Database, room: Room) -> _Seen:
     async with database.unit_of_work() as session:
+        if moved := await database.moved(session):
+            raise _Moved(moved)
         crew = await workers.crew(session, ())
         teachers = (await session.execute(_TEACHERS)).one()
         short = await room.short(session)

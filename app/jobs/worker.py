@@ -82,6 +82,8 @@ class Worker:
     held: dict[tuple[UUID, int], Held] = field(default_factory=dict)
     waits: str | None = None
     """Why no work is taken at the moment."""
+    moved: str | None = None
+    """Why it stopped by itself: the schema is another version's now."""
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -288,6 +290,11 @@ class Worker:
         chunks we hold, and whether there is room for more.
         """
         async with self.tools.database.unit_of_work() as session:
+            self.moved = await self.tools.database.moved(session)
+            if self.moved is not None:
+                log.error("worker stops", reason=self.moved)
+                self.drain()
+                return
             short = await self.room.short(session)
             await workers.beat(session, self._sign(short))
             found = await workers.standings(session, {one.job_id for one in self.held.values()})

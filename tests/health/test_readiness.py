@@ -87,6 +87,29 @@ async def test_a_database_that_is_away_is_a_503_with_its_checks(
         assert "limbeck_database_up 0.0" in (await api.get("/metrics")).text
 
 
+async def test_nothing_of_an_older_version_touches_a_database_that_has_moved_on(
+    ready: httpx.AsyncClient, tools: Tools, settings: Settings, database: Database
+) -> None:
+    old = worker(tools, settings, 0)
+    working = asyncio.create_task(old.run())
+
+    async def alive() -> bool:
+        workers = (await ready.get("/readyz")).json()["checks"]["workers"]
+        return bool(workers["ok"])
+
+    await until(alive)
+    async with database.unit_of_work() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = 'of_tomorrow'"))
+        await session.execute(text("ALTER TABLE worker RENAME TO workers_of_tomorrow"))
+    async with asyncio.timeout(20):
+        await working
+    assert old.moved is not None
+    assert "of_tomorrow" in old.moved
+    answer = await ready.get("/readyz")
+    assert answer.status_code == 503
+    assert "of_tomorrow" in answer.json()["checks"]["database"]["detail"]
+
+
 async def test_jobs_wait_for_room_on_the_disk_and_go_on_by_themselves(
     ready: httpx.AsyncClient, tools: Tools, settings: Settings, database: Database
 ) -> None:
