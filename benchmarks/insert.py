@@ -25,8 +25,8 @@ from psycopg import AsyncConnection, AsyncCursor
 
 from app import migrate
 from app.corpus import dedup, store
+from app.corpus.bands import Memory
 from app.corpus.candidate import Candidate, Place, Target
-from app.curation import near
 from app.curation.accept import AcceptSpec
 from app.curation.chain import Chain
 from app.curation.near import Near
@@ -39,9 +39,8 @@ from benchmarks.texts import reworded, texts
 
 BATCH = 256
 ROUNDS = 9
-FEW = 200_000
-"""Up to here, adding to the index is quicker than building it anew."""
 JOB = UUID(int=1)
+MEMORY = Memory()
 RULE = Near(("instruction", "response"), ("topic",), 0.7)
 SCHEMA = {
     "type": "object",
@@ -137,7 +136,7 @@ async def _add(
     signed = target.signed(candidates)
     ready = time.monotonic()
     async with database.unit_of_work() as session:
-        lost = await dedup.add(session, target, signed)
+        lost = await dedup.add(session, target, signed, MEMORY.of(target))
     parts = {
         "parse and filter": curated - start,
         "sign": ready - curated,
@@ -156,31 +155,21 @@ async def _load(database: Database, target: Target, size: int) -> None:
     """Fill a corpus the quick way: as the bulk import of a large file would."""
     async with await AsyncConnection.connect(database.libpq_url, autocommit=True) as connection:
         async with connection.transaction(), connection.cursor() as cursor:
-            if size > FEW:
-                await cursor.execute("DROP INDEX ix_signature_bands")
             for first in range(0, size, 10_000):
                 await _copy(cursor, target, first, texts(min(10_000, size - first), 10 + first))
-            await cursor.execute(
-                "CREATE INDEX IF NOT EXISTS ix_signature_bands ON signature"
-                " USING gin (bands) WITH (fastupdate = off)"
-            )
-        await connection.execute("VACUUM ANALYZE record, signature")
+        await connection.execute("VACUUM ANALYZE record")
         await connection.execute("CHECKPOINT")
 
 
 async def _copy(cursor: AsyncCursor[Any], target: Target, first: int, bodies: list[str]) -> None:
     ids = [UUID(int=(target.salt << 64) | (first + n)) for n in range(len(bodies))]
     rows = [{"topic": "invented", **json.loads(_reply(body).content)} for body in bodies]
-    columns = "record (id, corpus_id, job_id, item, sample, digest, fields)"
-    async with cursor.copy(f"COPY {columns} FROM STDIN") as copy:
-        for number, (one, row) in enumerate(zip(ids, rows, strict=True)):
-            digest = one.bytes
-            fields = json.dumps(row)
-            await copy.write_row((one, target.corpus_id, one, first + number, 0, digest, fields))
     made = target.near.sign(rows, target.salt) if target.near else []
-    async with cursor.copy("COPY signature (record_id, version, bands) FROM STDIN") as copy:
-        for one, signed in zip(ids, made, strict=True):
-            await copy.write_row((one, near.VERSION, list(signed.bands)))
+    columns = "record (id, corpus_id, job_id, item, sample, digest, fields, bands)"
+    async with cursor.copy(f"COPY {columns} FROM STDIN") as copy:
+        for number, (one, row, signed) in enumerate(zip(ids, rows, made, strict=True), first):
+            fields, bands = json.dumps(row), list(signed.bands)
+            await copy.write_row((one, target.corpus_id, one, number, 0, one.bytes, fields, bands))
 
 
 def _with_rewordings(bodies: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
-"""SQL of the order in which records came to a corpus, where it compares them by ROUGE-L."""
+"""SQL of the order in which records came to a corpus that compares them with each other."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.curation.rouge import Rouge
 
 _PAGE = 2_000
+_SIGNATURES_AT_ONCE = 20_000
 
 
 async def after(
@@ -36,14 +38,14 @@ async def after(
 
 AFTER = text("""
     SELECT number, (
-        SELECT jsonb_object_agg(name, record.fields -> name)
+        SELECT jsonb_object_agg(name, newest.fields -> name)
         FROM unnest(CAST(:fields AS text[])) AS name
     ) AS fields
     FROM (
-        SELECT number, record_id FROM arrival
+        SELECT number, fields FROM record
         WHERE corpus_id = :corpus_id AND number > :number
         ORDER BY number DESC LIMIT :most
-    ) AS newest JOIN record ON record.id = record_id
+    ) AS newest
     ORDER BY number
 """)
 
@@ -55,10 +57,49 @@ async def records(
     if not numbers:
         return {}
     rows = await session.execute(_RECORDS, {"corpus_id": corpus_id, "numbers": list(numbers)})
-    return {row.number: row.record_id for row in rows}
+    return {row.number: row.id for row in rows}
 
 
 _RECORDS = text("""
-    SELECT number, record_id FROM arrival
+    SELECT number, id FROM record
     WHERE corpus_id = :corpus_id AND number = ANY(CAST(:numbers AS int8[]))
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Of some records, one after another as they came: their ids and their bands, in the bytes in
+    which Postgres sends a uuid and an `int8[]`. Thousands are read in a few milliseconds so.
+    """
+
+    until: int
+    """The number of the last one."""
+    ids: bytes
+    bands: bytes
+
+
+async def signatures(
+    session: AsyncSession, corpus_id: UUID, number: int
+) -> AsyncIterator[Signatures]:
+    """Of those records that came after `number` and have bands, a page at a time."""
+    while True:
+        asked = {"corpus_id": corpus_id, "number": number, "most": _SIGNATURES_AT_ONCE}
+        row = (await session.execute(SIGNATURES, asked)).one()
+        if row.until is None:
+            return
+        yield Signatures(row.until, row.ids, row.bands)
+        if row.n < _SIGNATURES_AT_ONCE:
+            return
+        number = row.until
+
+
+SIGNATURES = text("""
+    SELECT count(*) AS n, max(number) AS until,
+        string_agg(uuid_send(id), '' ORDER BY number) AS ids,
+        string_agg(array_send(bands), '' ORDER BY number) AS bands
+    FROM (
+        SELECT id, number, bands FROM record
+        WHERE corpus_id = :corpus_id AND number > :number AND bands IS NOT NULL
+        ORDER BY number LIMIT :most
+    ) AS next
 """)

@@ -1,7 +1,7 @@
 """What the jobs hand to a corpus: replies to keep, candidates to add, rejects to remember."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.curation.near import Near, Signed
@@ -95,4 +95,7 @@ class Target:
         if self.near is None or not candidates:
             return candidates
         made = self.near.sign([c.fields for c in candidates], self.salt)
-        return [replace(c, signed=one) for c, one in zip(candidates, made, strict=True)]
+        return [
+            Candidate(c.place, c.fields, c.digest, c.flags, one)
+            for c, one in zip(candidates, made, strict=True)
+        ]

@@ -7,7 +7,6 @@ keeps them waiting. That is right under READ COMMITTED only, where what is read 
 granted includes all that its last holder wrote.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -16,35 +15,38 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import arrivals
+from app.corpus.bands import Bands
 from app.corpus.candidate import Candidate, Duplicate, Heard, Place, Target
 from app.corpus.compare import EQUAL, Comparison, Echoes, Loss, Stored, signed
 from app.corpus.pool import Pool
 from app.corpus.store import as_json, place_arrays
-from app.curation.near import BANDS, VERSION, Near
+from app.curation.near import BANDS, Near
 from app.curation.rouge import Rouge, earlier_alike
 
 log = structlog.stdlib.get_logger(__name__)
 
 MOST_COMPARED = 50
 """Stored records that one candidate is compared with, the oldest first."""
-_MOST_FETCHED = 200
-"""Of those that share a band with a candidate: bounds what one batch can make Postgres read."""
 _LOCK_CLASS = 0x4C6D
 """Keeps our advisory locks apart from other users' of the same database."""
 
 
 async def add(
-    session: AsyncSession, target: Target, candidates: Sequence[Candidate]
+    session: AsyncSession,
+    target: Target,
+    candidates: Sequence[Candidate],
+    bands: Bands | None = None,
 ) -> list[Duplicate]:
     """Insert what is new; answer the losers with their winners.
 
     A target that minds near-duplicates wants its candidates signed, and stays locked from here to
-    the commit: do nothing slow after it.
+    the commit: do nothing slow after it. What a process remembers of its `bands` spares it to read
+    them all again.
     """
     if not candidates:
         return []
     await lock(session, target.corpus_id, alone=target.admits_singly)
-    lost = await losses(session, target, candidates)
+    lost = await losses(session, target, candidates, bands)
     losers = {loss.candidate.place for loss in lost}
     added = await _insert(session, target, [c for c in candidates if c.place not in losers])
     # The index has the last word. Whoever lost there lost to an equal record.
@@ -83,11 +85,18 @@ _LOCK_SHARED = text("""
 
 
 async def losses(
-    session: AsyncSession, target: Target, candidates: Sequence[Candidate]
+    session: AsyncSession,
+    target: Target,
+    candidates: Sequence[Candidate],
+    bands: Bands | None = None,
 ) -> list[Loss]:
     """Which candidates a stored record, or an earlier one of themselves, has said before."""
     equal = await known(session, target.corpus_id, [c.digest for c in candidates])
-    found = await _found(session, candidates, target.near) if target.near else {}
+    found = {}
+    if target.near is not None:
+        bands = bands or Bands()
+        await bands.catch_up(session, target.corpus_id)
+        found = await _found(session, candidates, target.near, bands)
     echoes = await _echoes(session, target, candidates, target.rouge) if target.rouge else None
     return Comparison(target.near, equal, found, echoes).losses(candidates)
 
@@ -113,41 +122,18 @@ _KNOWN = text("""
 
 
 async def _found(
-    session: AsyncSession, candidates: Sequence[Candidate], near: Near
+    session: AsyncSession, candidates: Sequence[Candidate], near: Near, bands: Bands
 ) -> dict[int, list[Stored]]:
     """By the number of a candidate, the stored records that share a band with it, oldest first."""
-    await session.execute(BY_INDEX)
-    numbers = [number for number, c in enumerate(candidates) if signed(c).bands]
-    keys = [key for number in numbers for key in signed(candidates[number]).bands]
-    rows = await session.execute(
-        SHARING, {"keys": keys, "size": BANDS, "most": _MOST_FETCHED, "enough": len(numbers)}
-    )
-    shared: defaultdict[int, list[UUID]] = defaultdict(list)
-    for row in rows:
-        shared[numbers[row.number - 1]].append(row.record_id)
+    shared = bands.sharing([signed(candidate).bands for candidate in candidates])
     if not shared:
         return {}
     capped = sum(len(ids) > MOST_COMPARED for ids in shared.values())
     if capped:
         log.info("more alike than are compared", candidates=capped, most=MOST_COMPARED)
-    compared = {number: sorted(ids)[:MOST_COMPARED] for number, ids in shared.items()}
+    compared = {number: ids[:MOST_COMPARED] for number, ids in shared.items()}
     texts = await _texts(session, {one for ids in compared.values() for one in ids}, near)
-    return {number: [texts[one] for one in ids] for number, ids in compared.items()}
-
-
-# The planner takes every `&&` for one row in a hundred, and would rather read the whole table.
-BY_INDEX = text("SET LOCAL enable_seqscan = off")
-
-# Bands are salted by corpus and version, so that no other condition is needed.
-SHARING = text("""
-    SELECT number, record_id
-    FROM generate_series(1, CAST(:enough AS int)) AS number,
-        LATERAL (
-            SELECT record_id FROM signature
-            WHERE bands && (CAST(:keys AS int8[]))[(number - 1) * :size + 1 : number * :size]
-            LIMIT :most
-        ) AS sharing
-""")
+    return {number: [texts[one] for one in ids if one in texts] for number, ids in compared.items()}
 
 
 async def _texts(session: AsyncSession, ids: set[UUID], near: Near) -> dict[UUID, Stored]:
@@ -192,49 +178,38 @@ async def _insert(
         {
             **place_arrays([c.place for c in candidates]),
             "corpus_id": target.corpus_id,
-            "in_order": target.rouge is not None,
             "digests": [c.digest for c in candidates],
             "fields": [as_json(c.fields) for c in candidates],
             "flags": [as_json([flag.as_json() for flag in c.flags]) for c in candidates],
             # One array for all, cut up by Postgres: arrays of arrays would be torn apart.
-            "ends": _ends(bands),
+            "starts": _starts(bands),
             "keys": [key for each in bands for key in each],
-            "version": VERSION,
+            "size": BANDS,
         },
     )
     return {Place(row.job_id, row.item, row.sample): row.id for row in rows}
 
 
-def _ends(bands: Sequence[Sequence[int]]) -> list[int]:
-    ends, end = [], 0
+def _starts(bands: Sequence[Sequence[int]]) -> list[int | None]:
+    """Where each one's bands begin, counted from 1; nothing for those without."""
+    starts: list[int | None] = []
+    start = 1
     for each in bands:
-        end += len(each)
-        ends.append(end)
-    return ends
+        starts.append(start if each else None)
+        start += len(each)
+    return starts
 
 
 _INSERT = text("""
-    WITH given AS (
-        SELECT *, coalesce(lag(until) OVER (ORDER BY number), 0) + 1 AS since
-        FROM unnest(
-            CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
-            CAST(:digests AS bytea[]), CAST(:fields AS text[]), CAST(:flags AS text[]),
-            CAST(:ends AS int4[])
-        ) WITH ORDINALITY AS t (job_id, item, sample, digest, fields, flags, until, number)
-    ), added AS (
-        INSERT INTO record (corpus_id, job_id, item, sample, digest, fields, flags)
-        SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb),
-            CAST(flags AS jsonb)
-        FROM given ORDER BY digest, item, sample
-        ON CONFLICT (corpus_id, digest) DO NOTHING
-        RETURNING id, job_id, item, sample
-    ), signed AS (
-        INSERT INTO signature (record_id, version, bands)
-        SELECT added.id, :version, (CAST(:keys AS int8[]))[since : until]
-        FROM added JOIN given USING (job_id, item, sample) WHERE since <= until
-    ), arrived AS (
-        INSERT INTO arrival (corpus_id, record_id)
-        SELECT :corpus_id, added.id FROM added WHERE :in_order
-    )
-    SELECT * FROM added
+    INSERT INTO record (corpus_id, job_id, item, sample, digest, fields, flags, bands)
+    SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb), CAST(flags AS jsonb),
+        (CAST(:keys AS int8[]))[start : start + :size - 1]
+    FROM unnest(
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:digests AS bytea[]), CAST(:fields AS text[]), CAST(:flags AS text[]),
+        CAST(:starts AS int4[])
+    ) AS t (job_id, item, sample, digest, fields, flags, start)
+    ORDER BY digest, item, sample
+    ON CONFLICT (corpus_id, digest) DO NOTHING
+    RETURNING id, job_id, item, sample
 """)

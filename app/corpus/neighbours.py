@@ -1,14 +1,13 @@
 """The stored records that are most like some text, by the index that keeps near-duplicates out."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.dedup import BY_INDEX, SHARING
+from app.corpus.bands import Bands
 from app.corpus.models import Corpus, StoredRecord
-from app.curation.near import BANDS, Near, grams, jaccard
+from app.curation.near import Near, grams, jaccard
 from app.curation.novelty import DedupSpec
 from app.curation.verdict import Record
 from app.errors import Conflict, Invalid
@@ -60,11 +59,9 @@ async def neighbours(
     is alike at 0.7, 62 % at 0.6, 27 % at 0.5: below that a neighbour is a lucky find.
     """
     [mine] = near.sign([record], corpus.salt)
-    await session.execute(BY_INDEX)
-    rows = await session.execute(
-        SHARING, {"keys": list(mine.bands), "size": BANDS, "most": _MOST_COMPARED, "enough": 1}
-    )
-    ids: list[UUID] = [row.record_id for row in rows]
+    bands = Bands()
+    await bands.catch_up(session, corpus.id)
+    ids = bands.sharing([mine.bands]).get(0, [])[:_MOST_COMPARED]
     stored = await session.scalars(
         select(StoredRecord).where(StoredRecord.id.in_(ids), StoredRecord.corpus_id == corpus.id)
     )

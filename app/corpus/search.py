@@ -6,6 +6,7 @@ it stands, so that a search misses nothing; one statement sees both sides of one
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 from uuid import UUID
 
@@ -21,8 +22,9 @@ second, above what a teacher writes, and a tenth of a core at most while a job r
 
 # Postgres's parser takes time in the square of the length for texts such as `a_a_a_…`, `~/~/…` and
 # `<!--<!--…`: over 20 s for 256 KiB. Without these characters no pattern of 6,000 tried took 0.1 s.
-# None of them is ever part of JSON's own syntax.
-_PLAIN = "translate({}, '_~<>/@&', '       ')"
+# None of them is ever part of JSON's own syntax. Seven searches for one character each take a
+# twentieth of the time of one `translate`, which looks at every character by itself.
+_PLAIN = reduce(lambda text, sign: f"replace({text}, '{sign}', ' ')", "_~<>/@&", "{}")
 _WORDS = "to_tsvector('simple', CAST(" + _PLAIN.format("CAST({} AS text)") + " AS jsonb))"
 _QUERY = f"websearch_to_tsquery('simple', {_PLAIN.format(':q')})"
 

@@ -122,7 +122,6 @@ _TAKE_OVER = [
         FROM kept WHERE record.id = kept.new_id
         """,
         "UPDATE record SET corpus_id = :corpus WHERE corpus_id = :shadow",
-        "UPDATE arrival SET corpus_id = :corpus WHERE corpus_id = :shadow",
         """
         UPDATE reject
         SET corpus_id = :corpus, duplicate_of = coalesce(kept.old_id, same.duplicate_of)

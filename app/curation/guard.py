@@ -6,6 +6,7 @@ that sample only, with the reason `filter.<name>.error`; never the chunk it is i
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import orjson
@@ -23,7 +24,7 @@ _LONGEST = 400
 def judged(each: Filter, sample: Sample, response: Response) -> Finding | None:
     """What the filter says of the sample; never raises, and the sample stays as it was."""
     try:
-        finding = each(sample if _is_ours(each) else _apart(sample))
+        finding = each(sample if _is_ours(type(each)) else _apart(sample))
     except Exception as error:  # noqa: BLE001  (anybody's code, and a verdict must come of it)
         return _error(each, type(error).__name__, str(error))
     if finding is None:
@@ -37,8 +38,9 @@ def _error(each: Filter, value: str, detail: str | None) -> Verdict:
     return Verdict(each.code("error"), text.for_display(value), None, shown, each.revision)
 
 
-def _is_ours(each: Filter) -> bool:
-    return type(each).__module__.startswith("app.")
+@cache
+def _is_ours(kind: type[Filter]) -> bool:
+    return kind.__module__.startswith("app.")
 
 
 def _apart(sample: Sample) -> Sample:

@@ -13,6 +13,7 @@ spaces have none. Bands are stored for years; whatever changes one raises `VERSI
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -52,7 +53,7 @@ _numbers = _constants(2 * BANDS * ROWS + _MOST_BANDS)
 _FACTORS = [np.uint64(n | 1) for n in _numbers[: BANDS * ROWS]]
 _TERMS = [np.uint64(n) for n in _numbers[BANDS * ROWS : 2 * BANDS * ROWS]]
 _BAND_SALTS = np.array(_numbers[2 * BANDS * ROWS :], dtype=np.uint64)
-_POWERS = [np.uint64(pow(_BASE, GRAM - 1 - place, 1 << 64)) for place in range(GRAM)]
+_FACTOR = np.uint64(_BASE)
 _HALF = np.uint64(32)
 _SHIFT = np.uint64(29)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -84,7 +85,7 @@ class Near:
     def context(self, record: Record) -> bytes:
         if not self.same:
             return b""
-        return short(canonical([_text(record.get(field)) for field in self.same]))
+        return _context(tuple([_text(record.get(field)) for field in self.same]))
 
     def sign(self, records: Sequence[Record], salt: int) -> list[Signed]:
         """Many at once: 25,000 a second and more. `salt` keeps the bands of one corpus from
@@ -102,6 +103,11 @@ class Near:
                 texts, contexts, bands(signatures(texts), salts).tolist(), strict=True
             )
         ]
+
+
+@lru_cache(maxsize=1_024)
+def _context(texts: tuple[str, ...]) -> bytes:
+    return short(canonical(texts))
 
 
 def text_of(record: Record, fields: Sequence[str]) -> str:
@@ -167,9 +173,10 @@ def _hashed(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.intp]]
     lengths = np.fromiter(map(len, padded), dtype=np.intp, count=len(padded))
     points = np.frombuffer("".join(padded).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     count = len(points) - GRAM + 1
-    hashed = np.zeros(count, dtype=np.uint64)
-    for place, power in enumerate(_POWERS):
-        hashed += points[place : place + count] * power
+    hashed = points[:count].copy()
+    for place in range(1, GRAM):
+        hashed *= _FACTOR
+        hashed += points[place : place + count]
     hashed ^= hashed >> _SHIFT
     hashed *= _MIX
     hashed ^= hashed >> _HALF

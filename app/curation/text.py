@@ -6,6 +6,7 @@ refused by us. Each is a verdict here, so that none of them can fail the chunk i
 
 import math
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from app.curation.verdict import Verdict
@@ -24,6 +25,11 @@ a record that a trainer can use has fewer than ten."""
 _SPACES = "\n\t\u00a0\u3000"
 """Not printable by Python's word, yet fit to be shown."""
 
+_REMEMBERED = 2_048
+_REMEMBERED_LENGTH = 4_096
+"""Canonical texts, of a batch of samples: a filter, the digest and the signature ask for the same
+ones. Longer texts are rare, and would fill the memory."""
+
 _Path = tuple["_Path", str | int] | None
 
 
@@ -41,6 +47,8 @@ def problem(
 
     Works on any value a JSON parser returns, however deep: it never recurses.
     """
+    if isinstance(value, dict) and _is_plain(value, max_bytes) and max_depth > 0:
+        return None
     size = 0
     waiting: list[tuple[Any, _Path, int]] = [(value, None, 0)]
     while waiting:
@@ -60,8 +68,25 @@ def problem(
     return None
 
 
+def _is_plain(record: dict[Any, Any], max_bytes: int) -> bool:
+    """Whether a record is what most are: short texts in ASCII by name."""
+    size = 1
+    for name, text in record.items():
+        if type(text) is not str or not text.isascii() or "\x00" in text:
+            return False
+        if not name.isascii() or "\x00" in name:
+            return False
+        size += len(name) + len(text) + 4
+    return size <= max_bytes
+
+
 def canonical_text(text: str) -> str:
     """The same for texts that differ in case, spacing or Unicode spelling only."""
+    return _canonical(text) if len(text) <= _REMEMBERED_LENGTH else _canonical.__wrapped__(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _canonical(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
     return " ".join(_folded(text).split())

@@ -162,10 +162,11 @@ async def _settle(
     rejected, candidates = _curated(job, replies, prompts)
     heard = await tools.heard(job.target, job.target.signed(candidates))
     outcomes: list[Outcome] = [*rejected, *heard, *failed]
+    bands = await tools.bands_of(job.target)
     paid = [reply for reply in replies if reply.source is None]
 
     async def write(session: AsyncSession) -> tuple[bool, set[UUID], bool]:
-        found = await settle.settle(session, claim, job.target, outcomes, paid, job.strata)
+        found = await settle.settle(session, claim, job.target, outcomes, paid, job.strata, bands)
         judged = claim.job_id in tools.judged or await smoke.judge(session, claim.job_id)
         return await store.wants_more(session, claim.job_id), found, judged
 

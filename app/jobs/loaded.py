@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
+from app.corpus.bands import Bands, Memory
 from app.corpus.candidate import Candidate, Place, Reply, Target
 from app.corpus.pool import Pools
 from app.curation.chain import Chain
@@ -134,10 +135,22 @@ class Tools:
     deadline: float
     """Seconds that one call to a teacher may take in all."""
     pools: Pools = field(default_factory=Pools)
+    bands: Memory = field(default_factory=Memory)
     in_flight: InFlight = field(default_factory=InFlight)
     judged: set[UUID] = field(default_factory=set)
     """Jobs whose smoke gate is decided."""
     _known: OrderedDict[UUID, Loaded | Stored] = field(default_factory=OrderedDict)
+
+    async def bands_of(self, target: Target) -> Bands:
+        """What near-duplicates in a corpus are found by; at first all of it is read, while nobody
+        waits for that.
+        """
+        bands = self.bands.of(target)
+        if target.near is not None and not bands.until:
+            await transaction(
+                self.database, lambda session: bands.catch_up(session, target.corpus_id)
+            )
+        return bands
 
     async def heard(self, target: Target, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates, compared by ROUGE-L with what the corpus has by now where it minds that:

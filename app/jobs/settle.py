@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import dedup, search
 from app.corpus import store as corpus
+from app.corpus.bands import Bands
 from app.corpus.candidate import Candidate, Rejected, Reply, Target
 from app.jobs import lease, novelty, store
 from app.jobs.lease import Claim, Progress
@@ -36,6 +37,7 @@ async def settle(
     outcomes: Sequence[Outcome],
     replies: Sequence[Reply],
     strata: Strata | None = None,
+    bands: Bands | None = None,
 ) -> set[UUID]:
     """Write what became of a batch, all or nothing; answers which of its strata are dry, if the
     job has any. Raises `LeaseLost`.
@@ -52,7 +54,7 @@ async def settle(
         return set()
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
     with DEDUP_SECONDS.time():
-        duplicates = await dedup.add(session, target, candidates)
+        duplicates = await dedup.add(session, target, candidates, bands)
     rejected = [o for o in outcomes if isinstance(o, Rejected)] + [
         Rejected(d.candidate.place, d.verdict, d.candidate.fields, d.winner) for d in duplicates
     ]

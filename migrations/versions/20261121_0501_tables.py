@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_bf636aa4"
+revision = "20261121_tables_d1430ea1"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -34,6 +34,36 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
+    )
+    op.create_table(
+        "completion",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("sample", sa.SmallInteger(), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("reasoning", sa.LargeBinary(), nullable=True),
+        sa.Column("finish_reason", sa.Text(), nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("logprobs", sa.LargeBinary(), nullable=True),
+        sa.Column("prompt_digest", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "inputs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column("seed_position", sa.BigInteger(), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("job_id", "item", "sample", name=op.f("pk_completion")),
     )
     op.create_table(
         "corpus",
@@ -126,6 +156,84 @@ def upgrade() -> None:
         ["job_id"],
         unique=False,
         postgresql_where=sa.text("kind = 'chunk_lost'"),
+    )
+    op.create_table(
+        "record",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("sample", sa.SmallInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column(
+            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column("bands", postgresql.ARRAY(sa.BigInteger()), nullable=True),
+        sa.Column(
+            "flags", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_record")),
+        sa.UniqueConstraint("corpus_id", "digest", name=op.f("uq_record_corpus_id_digest")),
+        sa.UniqueConstraint("job_id", "item", "sample", name=op.f("uq_record_job_id_item_sample")),
+    )
+    op.create_index(op.f("ix_record_corpus_id_id"), "record", ["corpus_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_record_corpus_id_number"), "record", ["corpus_id", "number"], unique=False
+    )
+    op.create_index(op.f("ix_record_job_id_id"), "record", ["job_id", "id"], unique=False)
+    op.create_table(
+        "reject",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("sample", sa.SmallInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "value", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "threshold", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("duplicate_of", sa.UUID(), nullable=True),
+        sa.Column(
+            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reject")),
+        sa.UniqueConstraint("job_id", "item", "sample", name=op.f("uq_reject_job_id_item_sample")),
+    )
+    op.create_index(op.f("ix_reject_corpus_id_id"), "reject", ["corpus_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_reject_corpus_id_reason_id"),
+        "reject",
+        ["corpus_id", "reason", "id"],
+        unique=False,
+        postgresql_ops={"reason": "text_pattern_ops"},
+    )
+    op.create_index(
+        op.f("ix_reject_duplicate_of"),
+        "reject",
+        ["duplicate_of"],
+        unique=False,
+        postgresql_where=sa.text("duplicate_of IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_reject_job_id_reason_id"), "reject", ["job_id", "reason", "id"], unique=False
     )
     op.create_table(
         "replayed",
@@ -388,37 +496,6 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 50},
     )
     op.create_table(
-        "completion",
-        sa.Column("job_id", sa.UUID(), nullable=False),
-        sa.Column("item", sa.BigInteger(), nullable=False),
-        sa.Column("sample", sa.SmallInteger(), nullable=False),
-        sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.Column("reasoning", sa.LargeBinary(), nullable=True),
-        sa.Column("finish_reason", sa.Text(), nullable=False),
-        sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
-        sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
-        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=True),
-        sa.Column("model", sa.Text(), nullable=True),
-        sa.Column("logprobs", sa.LargeBinary(), nullable=True),
-        sa.Column("prompt_digest", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "inputs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
-        ),
-        sa.Column("seed_position", sa.BigInteger(), nullable=True),
-        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_completion_corpus_id")),
-        sa.PrimaryKeyConstraint("job_id", "item", "sample", name=op.f("pk_completion")),
-    )
-    op.create_table(
         "dataset",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
@@ -488,79 +565,78 @@ def upgrade() -> None:
         sa.UniqueConstraint("set_id", "version", name=op.f("uq_evaluation_version_set_id_version")),
     )
     op.create_table(
-        "record",
-        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
-        sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("job_id", sa.UUID(), nullable=False),
-        sa.Column("item", sa.BigInteger(), nullable=False),
-        sa.Column("sample", sa.SmallInteger(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        "record_words",
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_record_words_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
         ),
-        sa.Column(
-            "flags", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False
-        ),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_record_corpus_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_record")),
-        sa.UniqueConstraint("corpus_id", "digest", name=op.f("uq_record_corpus_id_digest")),
-        sa.UniqueConstraint("job_id", "item", "sample", name=op.f("uq_record_job_id_item_sample")),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_record_words")),
     )
-    op.create_index(op.f("ix_record_corpus_id_id"), "record", ["corpus_id", "id"], unique=False)
-    op.create_index(op.f("ix_record_job_id_id"), "record", ["job_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_record_words_words"),
+        "record_words",
+        ["words"],
+        unique=False,
+        postgresql_using="gin",
+    )
     op.create_table(
-        "reject",
+        "reject_words",
+        sa.Column("reject_id", sa.UUID(), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["reject_id"],
+            ["reject.id"],
+            name=op.f("fk_reject_words_reject_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("reject_id", name=op.f("pk_reject_words")),
+    )
+    op.create_index(
+        op.f("ix_reject_words_words"),
+        "reject_words",
+        ["words"],
+        unique=False,
+        postgresql_using="gin",
+    )
+    op.create_table(
+        "review",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
-        sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("job_id", sa.UUID(), nullable=False),
-        sa.Column("item", sa.BigInteger(), nullable=False),
-        sa.Column("sample", sa.SmallInteger(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "value", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
-        sa.Column(
-            "threshold", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
-        sa.Column("detail", sa.Text(), nullable=True),
-        sa.Column("duplicate_of", sa.UUID(), nullable=True),
-        sa.Column(
-            "fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("reviewer", sa.Text(), nullable=False),
+        sa.Column("latest", sa.Boolean(), server_default="true", nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(["corpus_id"], ["corpus.id"], name=op.f("fk_reject_corpus_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_reject")),
-        sa.UniqueConstraint("job_id", "item", "sample", name=op.f("uq_reject_job_id_item_sample")),
+        sa.CheckConstraint(
+            "verdict IN ('approved', 'rejected', 'needs_work')", name=op.f("ck_review_verdict")
+        ),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["record.id"],
+            name=op.f("fk_review_record_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
     )
-    op.create_index(op.f("ix_reject_corpus_id_id"), "reject", ["corpus_id", "id"], unique=False)
+    op.create_index("ix_review_history", "review", ["record_id", "id"], unique=False)
     op.create_index(
-        op.f("ix_reject_corpus_id_reason_id"),
-        "reject",
-        ["corpus_id", "reason", "id"],
-        unique=False,
-        postgresql_ops={"reason": "text_pattern_ops"},
-    )
-    op.create_index(
-        op.f("ix_reject_duplicate_of"),
-        "reject",
-        ["duplicate_of"],
-        unique=False,
-        postgresql_where=sa.text("duplicate_of IS NOT NULL"),
-    )
-    op.create_index(
-        op.f("ix_reject_job_id_reason_id"), "reject", ["job_id", "reason", "id"], unique=False
+        op.f("ix_review_record_id"),
+        "review",
+        ["record_id"],
+        unique=True,
+        postgresql_where=sa.text("latest"),
     )
     op.create_table(
         "schedule_run",
@@ -642,6 +718,39 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "semantic_pair",
+        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
+        sa.Column("corpus_id", sa.UUID(), nullable=False),
+        sa.Column("older_id", sa.UUID(), nullable=False),
+        sa.Column("newer_id", sa.UUID(), nullable=False),
+        sa.Column("cosine", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["corpus_id"], ["corpus.id"], name=op.f("fk_semantic_pair_corpus_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["newer_id"],
+            ["record.id"],
+            name=op.f("fk_semantic_pair_newer_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["older_id"],
+            ["record.id"],
+            name=op.f("fk_semantic_pair_older_id"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_semantic_pair")),
+        sa.UniqueConstraint(
+            "newer_id", "older_id", name=op.f("uq_semantic_pair_newer_id_older_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_semantic_pair_corpus_id_id"), "semantic_pair", ["corpus_id", "id"], unique=False
+    )
+    op.create_index(op.f("ix_semantic_pair_older_id"), "semantic_pair", ["older_id"], unique=False)
+    op.create_table(
         "semantic_report",
         sa.Column("corpus_id", sa.UUID(), nullable=False),
         sa.Column("teacher_id", sa.UUID(), nullable=False),
@@ -694,21 +803,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "template_id", "version", name=op.f("uq_template_version_template_id_version")
         ),
-    )
-    op.create_table(
-        "arrival",
-        sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("record_id", sa.UUID(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["record_id"],
-            ["record.id"],
-            name=op.f("fk_arrival_record_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("corpus_id", "number", name=op.f("pk_arrival")),
-        sa.UniqueConstraint("record_id", name=op.f("uq_arrival_record_id")),
     )
     op.create_table(
         "dataset_corpus",
@@ -827,80 +921,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "record_words",
-        sa.Column("record_id", sa.UUID(), nullable=False),
-        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["record_id"],
-            ["record.id"],
-            name=op.f("fk_record_words_record_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_record_words")),
-    )
-    op.create_index(
-        op.f("ix_record_words_words"),
-        "record_words",
-        ["words"],
-        unique=False,
-        postgresql_using="gin",
-    )
-    op.create_table(
-        "reject_words",
-        sa.Column("reject_id", sa.UUID(), nullable=False),
-        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["reject_id"],
-            ["reject.id"],
-            name=op.f("fk_reject_words_reject_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("reject_id", name=op.f("pk_reject_words")),
-    )
-    op.create_index(
-        op.f("ix_reject_words_words"),
-        "reject_words",
-        ["words"],
-        unique=False,
-        postgresql_using="gin",
-    )
-    op.create_table(
-        "review",
-        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
-        sa.Column("record_id", sa.UUID(), nullable=False),
-        sa.Column("verdict", sa.Text(), nullable=False),
-        sa.Column("note", sa.Text(), nullable=True),
-        sa.Column("reviewer", sa.Text(), nullable=False),
-        sa.Column("latest", sa.Boolean(), server_default="true", nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.CheckConstraint(
-            "verdict IN ('approved', 'rejected', 'needs_work')", name=op.f("ck_review_verdict")
-        ),
-        sa.ForeignKeyConstraint(
-            ["record_id"],
-            ["record.id"],
-            name=op.f("fk_review_record_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
-    )
-    op.create_index("ix_review_history", "review", ["record_id", "id"], unique=False)
-    op.create_index(
-        op.f("ix_review_record_id"),
-        "review",
-        ["record_id"],
-        unique=True,
-        postgresql_where=sa.text("latest"),
-    )
-    op.create_table(
         "seed_row",
         sa.Column("version_id", sa.UUID(), nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -914,61 +934,6 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("version_id", "position", name=op.f("pk_seed_row")),
-    )
-    op.create_table(
-        "semantic_pair",
-        sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
-        sa.Column("corpus_id", sa.UUID(), nullable=False),
-        sa.Column("older_id", sa.UUID(), nullable=False),
-        sa.Column("newer_id", sa.UUID(), nullable=False),
-        sa.Column("cosine", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["corpus_id"], ["corpus.id"], name=op.f("fk_semantic_pair_corpus_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["newer_id"],
-            ["record.id"],
-            name=op.f("fk_semantic_pair_newer_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["older_id"],
-            ["record.id"],
-            name=op.f("fk_semantic_pair_older_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_semantic_pair")),
-        sa.UniqueConstraint(
-            "newer_id", "older_id", name=op.f("uq_semantic_pair_newer_id_older_id")
-        ),
-    )
-    op.create_index(
-        op.f("ix_semantic_pair_corpus_id_id"), "semantic_pair", ["corpus_id", "id"], unique=False
-    )
-    op.create_index(op.f("ix_semantic_pair_older_id"), "semantic_pair", ["older_id"], unique=False)
-    op.create_table(
-        "signature",
-        sa.Column("record_id", sa.UUID(), nullable=False),
-        sa.Column("version", sa.SmallInteger(), nullable=False),
-        sa.Column("bands", postgresql.ARRAY(sa.BigInteger()), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["record_id"],
-            ["record.id"],
-            name=op.f("fk_signature_record_id"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_signature")),
-    )
-    op.create_index(
-        op.f("ix_signature_bands"),
-        "signature",
-        ["bands"],
-        unique=False,
-        postgresql_using="gin",
-        postgresql_with={"fastupdate": False},
     )
     op.create_table(
         "tombstone",

@@ -6,6 +6,7 @@ from unittest.mock import AsyncMock, patch
 from uuid import UUID
 
 from app.corpus import dedup
+from app.corpus.bands import Memory
 from app.corpus.candidate import Candidate, Place, Target
 from app.corpus.pool import Pools
 from app.curation.exact import digest
@@ -24,7 +25,7 @@ def race(url: str, target: Target, number: int, together: Any, *, locked: bool) 
 
 
 async def _race(url: str, target: Target, number: int, together: Any) -> int:
-    database, pools = Database(url), Pools()
+    database, pools, memory = Database(url), Pools(), Memory()
     docs = [doc for doc in truth.docs() if len(doc) > 200][: BATCHES * CLUSTERS]
     lost = 0
     for batch in range(BATCHES):
@@ -38,8 +39,9 @@ async def _race(url: str, target: Target, number: int, together: Any) -> int:
             async with database.unit_of_work() as session:
                 pool = await pools.of(session, target.corpus_id, target.rouge)
             candidates = pool.hear(candidates)
+        bands = memory.of(target)
         await asyncio.to_thread(together.wait, 60)
         async with database.unit_of_work() as session:
-            lost += len(await dedup.add(session, target, target.signed(candidates)))
+            lost += len(await dedup.add(session, target, target.signed(candidates), bands))
     await database.close()
     return lost

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import dedup, store
+from app.corpus import arrivals, dedup, store
+from app.corpus.bands import Memory
 from app.corpus.candidate import Candidate, Place, Target
 from app.curation import near
 from app.curation.exact import digest
@@ -116,23 +117,58 @@ async def test_a_dozen_of_a_kind_lose_to_the_first(database: Database, target: T
     assert [one.verdict.reason for one in (*lost, *again)] == ["dedup.near"] * 5 + ["dedup.exact"]
 
 
-async def test_the_lookup_finds_its_index_and_the_index_has_no_pending_list(
+@pytest.mark.parametrize("remembers", [True, False])
+async def test_what_a_process_remembers_is_what_it_would_find_by_reading_all_again(
+    database: Database, target: Target, *, remembers: bool
+) -> None:
+    memory = Memory()
+    lost: dict[int, UUID] = {}
+    docs = truth.docs()[:1500]
+    for number, first in enumerate(range(0, len(docs), 100)):
+        # Every other batch is another process's.
+        bands = memory.of(target) if remembers and number % 2 else None
+        async with database.unit_of_work() as session:
+            batch = candidates(target, docs[first : first + 100], first)
+            found = await dedup.add(session, target, batch, bands)
+        lost |= {one.candidate.place.item: one.winner for one in found}
+    async with database.unit_of_work() as session:
+        items = {row.id: row.item for row in await session.execute(text("TABLE record"))}
+    known = sorted(pair for pair in truth.pairs(0.7) if max(pair) < len(docs))
+    assert len(known) > 50
+    missed = [pair for pair in known if lost.keys().isdisjoint(pair)]
+    assert len(missed) / len(known) <= 0.02
+    assert all(winner in items for winner in lost.values())
+
+
+async def test_a_batch_that_was_rolled_back_is_not_remembered(
     database: Database, target: Target
 ) -> None:
+    bands = Memory().of(target)
+    said, again = "a text that is long enough to be like another one", "A text that is long enough "
     async with database.unit_of_work() as session:
-        await dedup.add(session, target, candidates(target, truth.docs()[:300]))
-        await session.execute(text("ANALYZE signature"))
-        await session.execute(dedup.BY_INDEX)
-        keys = candidates(target, ["one more"])[0].signed
-        assert keys is not None
-        plan = await session.execute(
-            text(f"EXPLAIN {dedup.SHARING.text}"),
-            {"keys": list(keys.bands), "size": near.BANDS, "most": 200, "enough": 1},
-        )
+        assert await dedup.add(session, target, candidates(target, [said]), bands) == []
+        await session.rollback()
+    async with database.unit_of_work() as session:
+        assert await dedup.add(session, target, candidates(target, [said], 1), bands) == []
+    async with database.unit_of_work() as session:
+        again += "to be like another one, too"
+        (lost,) = await dedup.add(session, target, candidates(target, [again], 2), bands)
+        await session.execute(text("DELETE FROM record"))
+    assert lost.verdict.reason == "dedup.near"
+    async with database.unit_of_work() as session:
+        assert await dedup.add(session, target, candidates(target, [again], 3), bands) == []
+
+
+async def test_what_came_since_is_found_by_its_number(database: Database, target: Target) -> None:
+    for first in range(0, 2_000, 500):
+        async with database.unit_of_work() as session:
+            docs = truth.docs()[first : first + 500]
+            await dedup.add(session, target, candidates(target, docs, first))
+    async with database.unit_of_work() as session:
+        await session.execute(text("ANALYZE record"))
+        last = await session.scalar(text("SELECT max(number) FROM record"))
+        asked = {"corpus_id": target.corpus_id, "number": last - 10, "most": 20_000}
+        plan = await session.execute(text(f"EXPLAIN {arrivals.SIGNATURES.text}"), asked)
         lines = "\n".join(row[0] for row in plan)
-        options = await session.scalar(
-            text("SELECT reloptions FROM pg_class WHERE relname = 'ix_signature_bands'")
-        )
-    assert "Bitmap Index Scan on ix_signature_bands" in lines
+    assert "ix_record_corpus_id_number" in lines
     assert "Seq Scan" not in lines
-    assert options == ["fastupdate=false"]

@@ -68,7 +68,7 @@ async def test_what_is_deleted_is_gone_and_its_job_has_accepted_it(
     assert noted == done
     assert (noted["caller"], noted["selection"]) == ("local", {"ids": gone})
     async with database.unit_of_work() as session:
-        for table in ("signature", "record_words"):
+        for table in ("record", "record_words"):
             left = await session.scalar(text(f"SELECT count(*) FROM {table}"))
             assert left == 10, table
 

@@ -19,6 +19,7 @@ from app.prompts.prompt import Prompt
 Share = Annotated[float, Field(gt=0, le=1)]
 
 _GRAM = 8
+_NONE: frozenset[str] = frozenset()
 _UNKNOWN = "\U0010ffff"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: scripts that set no spaces between words."""
@@ -61,8 +62,7 @@ class Echo(TextFilter, frozen=True):
     def __call__(self, sample: Sample) -> Finding | None:
         if sample.prompt is None and not self._shown[1]:
             return None
-        said = canonical_text(_joined(sample.record, self.fields or ()))
-        parts = _tokens(said)
+        parts = _tokens(_canonical(sample.record, self.fields or ()))
         if len(parts) < _GRAM:
             return None
         return self._copied(parts) or self._recited(sample, parts)
@@ -101,17 +101,23 @@ class Echo(TextFilter, frozen=True):
     def _recited(self, sample: Sample, parts: list[str]) -> Finding | None:
         if sample.prompt is None:
             return None
-        given = sample.record.keys() - set(self.fields or ())
-        row = frozenset() if self.seed_rows else _grams(_joined(sample.record, given))
+        turns = [(role, told) for role, turn in _turns(sample.prompt) if (told := _grams(turn))]
+        if not turns:
+            return None
+        row = _NONE if self.seed_rows else _grams(self._brought(sample.record))
         said = f" {' '.join(parts)} "
-        for role, turn in _turns(sample.prompt):
-            told = _grams(turn)
+        for role, told in turns:
             # It must be long enough to hold as many runs as would be too many.
             if len(parts) <= self.max_prompt * (len(told) - len(row)):
                 continue
-            if (share := _share(told - row, said, self.max_prompt)) >= self.max_prompt:
+            new = told - row if row else told
+            if (share := _share(new, said, self.max_prompt)) >= self.max_prompt:
                 return self.found("prompt", round(share, 3), self.max_prompt, f"the {role} turn")
         return None
+
+    def _brought(self, record: Record) -> str:
+        """What the seed row brought."""
+        return _canonical(record, [name for name in record if name not in (self.fields or ())])
 
 
 def _turns(prompt: Prompt) -> Iterator[tuple[str, str]]:
@@ -140,6 +146,8 @@ def _grams(text: str) -> frozenset[str]:
     the same in a whole chunk.
     """
     parts = _tokens(canonical_text(text))
+    if len(parts) < _GRAM:
+        return _NONE
     runs = zip(*(parts[start:] for start in range(_GRAM)), strict=False)
     return frozenset(f" {' '.join(run)} " for run in runs)
 
@@ -151,3 +159,7 @@ def _tokens(canonical: str) -> list[str]:
 
 def _joined(record: Record, fields: Iterable[str]) -> str:
     return "\n".join(text for field in fields for text in texts(record.get(field)))
+
+
+def _canonical(record: Record, fields: Iterable[str]) -> str:
+    return " ".join([canonical_text(text) for field in fields for text in texts(record.get(field))])

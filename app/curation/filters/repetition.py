@@ -73,7 +73,7 @@ def duplicate_lines(text: str) -> float:
 
 def duplicate_runs(words: list[str]) -> float:
     """The share of characters in runs of ten words that stand elsewhere too."""
-    if len(words) < _FEWEST_WORDS:
+    if len(words) < _FEWEST_WORDS or not _may_repeat(words):
         return 0.0
     counts = Counter(words)
     # A word that stands once is in no repeated run: few places are left to look at, mostly none.
@@ -88,6 +88,12 @@ def duplicate_runs(words: list[str]) -> float:
             inside[place : place + _RUN] = b"\x01" * _RUN
     repeated = sum(len(word) for word, is_in in zip(words, inside, strict=True) if is_in)
     return repeated / sum(map(len, words))
+
+
+def _may_repeat(words: list[str]) -> bool:
+    """Whether so many threes stood before as one more run of ten has; they do in few good texts."""
+    threes = [*zip(words, words[1:], words[2:], strict=False)]
+    return len(threes) - len(set(threes)) >= _RUN - 2
 
 
 def _places(marks: str) -> Iterator[int]:
