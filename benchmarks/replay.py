@@ -1,12 +1,13 @@
-"""What a server would cost that does nothing: answers recorded once, sent again as they were."""
+"""What a server would take that does nothing: answers recorded once, and sent as they were."""
 
+import re
 import socket
 import threading
 from http.client import HTTPConnection
 from typing import Self
 
 _READ = 1 << 16
-_OWN = {"date", "connection", "transfer-encoding"}
+_RANGE = re.compile(rb"(?i)\r\nrange: *([^\r]+)")
 
 
 class Replay:
@@ -14,7 +15,7 @@ class Replay:
 
     def __init__(self, port: int) -> None:
         self._to = port
-        self._known: dict[bytes, bytes] = {}
+        self._known: dict[tuple[bytes, bytes], bytes] = {}
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
 
@@ -41,21 +42,21 @@ class Replay:
                 waiting += data
                 while b"\r\n\r\n" in waiting:
                     head, _, waiting = waiting.partition(b"\r\n\r\n")
-                    asked = head.partition(b"\r\n")[0]
-                    answer = self._known.get(asked)
-                    if answer is None:
-                        answer = self._known[asked] = self._record(asked)
-                    connection.sendall(answer)
+                    part = _RANGE.search(head)
+                    asked = (head.partition(b"\r\n")[0], part[1] if part else b"")
+                    if asked not in self._known:
+                        self._known[asked] = self._record(*asked)
+                    connection.sendall(self._known[asked])
 
-    def _record(self, asked: bytes) -> bytes:
-        method, path, _ = asked.decode().split()
-        upstream = HTTPConnection("127.0.0.1", self._to)
+    def _record(self, line: bytes, part: bytes) -> bytes:
+        method, path, _ = line.decode().split()
+        server = HTTPConnection("127.0.0.1", self._to)
         try:
-            upstream.request(method, path)
-            answer = upstream.getresponse()
+            server.request(method, path, headers={"Range": part.decode()} if part else {})
+            answer = server.getresponse()
             body = answer.read()
         finally:
-            upstream.close()
-        fields = [f"HTTP/1.1 {answer.status} {answer.reason}"]
-        fields += [f"{k}: {v}" for k, v in answer.getheaders() if k.lower() not in _OWN]
-        return "\r\n".join(fields).encode("latin-1") + b"\r\n\r\n" + body
+            server.close()
+        head = [f"HTTP/1.1 {answer.status} {answer.reason}"]
+        head += [f"{name}: {value}" for name, value in answer.getheaders()]
+        return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
