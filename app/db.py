@@ -1,10 +1,10 @@
 """The database: the engine, the base of all tables, and the only commit."""
 
 import copy
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg.types.array import ListBinaryDumper
@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, DateTime, MetaData, Text, event, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -21,6 +22,8 @@ from sqlalchemy.orm import (
     mapped_column,
     with_loader_criteria,
 )
+
+T = TypeVar("T")
 
 metadata = MetaData(
     naming_convention={
@@ -65,6 +68,30 @@ def _send_arrays_binary(connection: Any, _record: Any) -> None:
     connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
+_READERS = 5
+"""Connections that only read; a look takes one for less than a millisecond."""
+
+
+def _engine(url: str, **how: Any) -> AsyncEngine:
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "limbeck",
+            # A vanished database is noticed within half a minute, not after the TCP default.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+            # A frozen client must not hold row locks for ever.
+            "options": "-c idle_in_transaction_session_timeout=60s -c timezone=utc",
+        },
+        **how,
+    )
+    event.listen(engine.sync_engine, "connect", _send_arrays_binary)
+    return engine
+
+
 class Database:
     """An engine and the sessions on it. Made by `main` and `cli`, handed to everyone else."""
 
@@ -72,27 +99,17 @@ class Database:
         self.url = url
         self._namespaces: Collection[str] | None = None
         self._revision: str | None = None
-        parsed = make_url(url).set(drivername="postgresql+psycopg")
-        self.engine: AsyncEngine = create_async_engine(
-            parsed,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            pool_timeout=30,
-            connect_args={
-                "connect_timeout": 10,
-                "application_name": "limbeck",
-                # A vanished database is noticed within half a minute, not after the TCP default.
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 30_000,
-                # A frozen client must not hold row locks for ever.
-                "options": "-c idle_in_transaction_session_timeout=60s -c timezone=utc",
-            },
+        self.engine = _engine(
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=30
         )
-
-        event.listen(self.engine.sync_engine, "connect", _send_arrays_binary)
+        # Opens connections once it is asked. They have no transaction to begin, end or roll back.
+        self._reading = _engine(
+            url,
+            pool_size=_READERS,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            isolation_level="AUTOCOMMIT",
+        )
 
     @property
     def libpq_url(self) -> str:
@@ -120,6 +137,24 @@ class Database:
             f"{present} now: start it again with the version that brought it there"
         )
 
+    async def read(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """What `look` finds by statements that only read and need not agree on a moment. It takes a
+        fifth of what a transaction does, for nothing is begun, ended, or asked whether it is still
+        there: where a connection is not, `look` is called again with another.
+        """
+        try:
+            return await self._look(look)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._look(look)
+
+    async def _look(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async with AsyncSession(self._reading, expire_on_commit=False) as session:
+            if self._namespaces is not None:
+                keep_to(session, self._namespaces)
+            return await look(session)
+
     def within(self, namespaces: Collection[str] | None) -> "Database":
         """The same database, of which no more is found than what lies in these namespaces."""
         limited = copy.copy(self)
@@ -128,6 +163,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._reading.dispose()
 
 
 UNLIMITED = "unlimited"

@@ -119,7 +119,8 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     auth.document(app)
     load_plugins()
+    # First: a router asks its routes in their order, and a pull has four requests a shard.
+    app.mount("/hf", hub.create(app.state))
     for router in routers():
         app.include_router(router)
-    app.mount("/hf", hub.create(app.state))
     return app

@@ -1,15 +1,18 @@
 """What it costs to load a version over the Hub's protocol, against the same files from a folder.
 
-    python -m benchmarks.pull                # 100,000 rows of 1.5 kB, 5 rounds
+    python -m benchmarks.pull                # 100,000 rows of 1.5 kB, 9 rounds
     python -m benchmarks.pull --rows 10000
 
-Stock `load_dataset` in a fresh process with an empty cache, imports not counted; folder and
-service take turns. The API is the one that ships, a process of its own on this machine, so that
-both have the same cores and disk. `--json FILE` writes the figures.
+Stock `load_dataset` in a fresh process with an empty cache, imports not counted. Three take turns:
+the folder; the service, which is the API that ships, a process of its own on this machine; and the
+floor, a server that does nothing but send the service's answers again, as they were. What the floor
+takes beyond the folder is the client's own; what the service takes beyond the floor is ours. Each
+figure is the median of its rounds. `--json FILE` writes them.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -18,6 +21,7 @@ import psutil
 
 from app import migrate
 from app.local import postgres
+from benchmarks.replay import Replay
 from benchmarks.texts import texts
 from tests.acceptance.client import Client
 from tests.acceptance.hub import Hub
@@ -49,7 +53,7 @@ tell(**{"seconds to the first row of a stream": time.perf_counter() - began})
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="limbeck-bench-") as folder:
@@ -73,24 +77,30 @@ def _measure(hub: Hub, folder: Path, rows: int, rounds: int) -> dict[str, float]
     _fill(hub, rows)
     version = hub.publish("bench/rows")
     # Not over the wire that reads along: it is slower than what is measured.
-    endpoint = f"http://127.0.0.1:{hub.service.port}/hf"
-    puller = Client(folder / "puller", endpoint)
+    service = f"http://127.0.0.1:{hub.service.port}/hf"
+    puller = Client(folder / "puller", service)
     code, said = puller.hf(
         "download", "bench/rows.v1", "--repo-type", "dataset", "--local-dir", "pulled"
     )
     assert code == 0, said
-    places = {"folder": str(puller.home / "pulled"), "service": "bench/rows.v1"}
-    seen: dict[tuple[str, str], list[float]] = {}
     api = psutil.Process(hub.service.processes[0].pid)
-    for number in range(rounds):
-        for name, place in places.items():
-            client = Client(folder / f"{name}-{number}", endpoint)
-            before = _cpu(api)
-            told = client.run(LOAD, PLACE=place, ROWS=str(rows))
-            told["CPU seconds of the API, cold and warm"] = _cpu(api) - before
-            told |= Client(folder / f"{name}-{number}-s", endpoint).run(STREAM, PLACE=place)
-            for what, value in told.items():
-                seen.setdefault((what, name), []).append(value)
+    seen: dict[tuple[str, str], list[float]] = {}
+    with Replay(hub.service.port) as replay:
+        floor = f"http://127.0.0.1:{replay.port}/hf"
+        places = {
+            "folder": (service, str(puller.home / "pulled")),
+            "floor": (floor, "bench/rows.v1"),
+            "service": (service, "bench/rows.v1"),
+        }
+        _load(folder, "recording", *places["floor"], rows)
+        for _ in range(rounds):
+            for name, (endpoint, place) in places.items():
+                before = _cpu(api)
+                told = _load(folder, name, endpoint, place, rows)
+                if name == "service":
+                    told["CPU seconds of the API"] = _cpu(api) - before
+                for what, value in told.items():
+                    seen.setdefault((what, name), []).append(value)
     median = {key: statistics.median(values) for key, values in seen.items()}
     size = sum(each["size"] for each in version["files"] if each["split"])
     return {
@@ -98,11 +108,22 @@ def _measure(hub: Hub, folder: Path, rows: int, rounds: int) -> dict[str, float]
         "MB in files": size / 1e6,
         **{f"{name}: {what}": value for (what, name), value in median.items()},
         **{
-            f"service / folder: {what}": median[what, "service"] / value
-            for (what, name), value in median.items()
-            if name == "folder" and "API" not in what
+            f"{name} / {other}: {what}": value / median[what, other]
+            for name, other in (("service", "folder"), ("floor", "folder"), ("service", "floor"))
+            for (what, each), value in median.items()
+            if each == name and (what, other) in median
         },
     }
+
+
+def _load(folder: Path, name: str, endpoint: str, place: str, rows: int) -> dict[str, float]:
+    """What two fresh processes with an empty cache tell: one loads, twice, the other streams."""
+    told: dict[str, float] = {}
+    for script in (LOAD, STREAM):
+        client = Client(folder / name, endpoint)
+        told |= client.run(script, PLACE=place, ROWS=str(rows))
+        shutil.rmtree(client.home)
+    return told
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -41,8 +41,7 @@ def _bearer(request: Request) -> str | None:
 
 
 async def _holder(database: Database, sent: Token) -> Caller:
-    async with database.unit_of_work() as session:
-        found = await store.valid(session, sent)
+    found = await database.read(lambda session: store.valid(session, sent))
     if found is None:
         raise no_key()
     key, is_stale = found

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from app.hub import errors
-from app.hub.router import router
+from app.hub.router import FILE, resolve_file, router
+from app.web.route import Plain
 
 
 def create(state: State) -> FastAPI:
@@ -14,5 +15,6 @@ def create(state: State) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state = state
     errors.install(app)
+    app.router.routes.append(Plain(FILE, resolve_file))
     app.include_router(router)
     return app

@@ -1,7 +1,7 @@
 """From the words in a URL to the version that they mean, for a caller who may see it."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from app.datasets.models import DatasetFile
+from app.db import Database
 from app.hub import store
 from app.hub.errors import no_repo, no_revision
 from app.hub.names import MAIN, Repo, tag_of
@@ -9,7 +9,7 @@ from app.hub.store import Snapshot
 from app.web.caller import Caller
 
 
-async def repo(session: AsyncSession, caller: Caller, namespace: str, name: str) -> Repo:
+async def repo(database: Database, caller: Caller, namespace: str, name: str) -> Repo:
     """Raises `Refused` for one that does not exist, and the same for one that is not theirs."""
     found = Repo.parse(namespace, name)
     unknown = no_repo(
@@ -17,31 +17,45 @@ async def repo(session: AsyncSession, caller: Caller, namespace: str, name: str)
     )
     if found is None or not caller.may_use(found.namespace):
         raise unknown
-    if await store.dataset_id(session, found) is None:
+    if await database.read(lambda session: store.dataset_id(session, found)) is None:
         raise unknown
     return found
 
 
 async def snapshot(
-    session: AsyncSession, caller: Caller, namespace: str, name: str, revision: str
+    database: Database, caller: Caller, namespace: str, name: str, revision: str
 ) -> tuple[Repo, Snapshot]:
     """Raises `Refused` for a repository or revision that does not exist, and for a version that
     was withdrawn: then with the reason, and as the one error that no client answers from its cache.
     """
+    named, found, _ = await file(database, caller, namespace, name, revision, "")
+    return named, found
+
+
+async def file(
+    database: Database, caller: Caller, namespace: str, name: str, revision: str, path: str
+) -> tuple[Repo, Snapshot, DatasetFile | None]:
+    """The same, and the version's file at a path, if there is one."""
     named = Repo.parse(namespace, name)
     if named is not None and caller.may_use(named.namespace):
-        found = await store.at(session, named, revision)
-        if found is not None and found.withdrawn_at is None:
-            return named, found
+        found = await _at(database, named, revision, path)
+        if found is not None and found[0].withdrawn_at is None:
+            return named, *found
         if found is not None:
-            raise no_revision(_withdrawn(named, found))
-    asked = await repo(session, caller, namespace, name)
-    if asked.pinned is not None and await store.at(session, asked, MAIN) is None:
+            raise no_revision(_withdrawn(named, found[0]))
+    asked = await repo(database, caller, namespace, name)
+    if asked.pinned is not None and await _at(database, asked, MAIN) is None:
         # An alias is a repository only once its version is published.
         raise no_repo(f"{asked.namespace}/{asked.name} has no version {asked.pinned}")
     if revision == MAIN:
         raise no_revision(f"{asked} has no published version yet")
     raise no_revision(f"{asked} has no revision {revision[:100]!r}")
+
+
+async def _at(
+    database: Database, asked: Repo, revision: str, path: str = ""
+) -> tuple[Snapshot, DatasetFile | None] | None:
+    return await database.read(lambda session: store.at(session, asked, revision, path))
 
 
 def _withdrawn(asked: Repo, found: Snapshot) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,27 +52,64 @@ def _snapshots() -> Select[*tuple[Any, ...]]:
     ).join(Dataset, Dataset.id == version.dataset_id)
 
 
+_By = Literal["tag", "commit", "main"]
+
+
+@cache
+def _at(*, pinned: bool, by: _By) -> Select[*tuple[Any, ...]]:
+    """The version that a revision means, and its file at a path if there is one. Made once: making
+    it takes longer than asking.
+    """
+    file = and_(DatasetFile.version_id == DatasetVersion.id, DatasetFile.path == bindparam("path"))
+    query = (
+        _snapshots()
+        .add_columns(DatasetFile)
+        .outerjoin(DatasetFile, file)
+        .where(Dataset.namespace == bindparam("namespace"), Dataset.name == bindparam("name"))
+        .order_by(DatasetVersion.withdrawn_at.is_not(None), DatasetVersion.version.desc())
+        .limit(1)
+    )
+    if pinned:
+        query = query.where(DatasetVersion.version == bindparam("pinned"))
+    if by == "tag":
+        return query.where(DatasetVersion.version == bindparam("tagged"))
+    if by == "commit":
+        return query.where(DatasetVersion.commit == bindparam("commit"))
+    return query
+
+
+_FILES = select(DatasetFile).where(DatasetFile.version_id == bindparam("version_id"))
+
+
 async def dataset_id(session: AsyncSession, repo: Repo) -> UUID | None:
     return await session.scalar(
         select(Dataset.id).where(Dataset.namespace == repo.namespace, Dataset.name == repo.name)
     )
 
 
-async def at(session: AsyncSession, repo: Repo, revision: str) -> Snapshot | None:
-    """The version that a revision means, withdrawn or not; `main` is withdrawn only if all are."""
-    query = _snapshots().where(Dataset.namespace == repo.namespace, Dataset.name == repo.name)
+async def at(
+    session: AsyncSession, repo: Repo, revision: str, path: str = ""
+) -> tuple[Snapshot, DatasetFile | None] | None:
+    """The version that a revision means, withdrawn or not, and its file at `path`. `main` is a
+    withdrawn one only if all are.
+    """
     tagged = version_of(revision)
-    if repo.pinned is not None:
-        query = query.where(DatasetVersion.version == repo.pinned)
-    if tagged is not None:
-        query = query.where(DatasetVersion.version == tagged)
-    elif is_commit(revision):
-        query = query.where(DatasetVersion.commit == revision)
-    elif revision != MAIN:
+    by: _By | None = "main" if revision == MAIN else None
+    if tagged is not None or is_commit(revision):
+        by = "commit" if tagged is None else "tag"
+    if by is None:
         return None
-    newest_first = (DatasetVersion.withdrawn_at.is_not(None), DatasetVersion.version.desc())
-    row = (await session.execute(query.order_by(*newest_first).limit(1))).one_or_none()
-    return None if row is None else Snapshot(*row)
+    asked = {
+        "namespace": repo.namespace,
+        "name": repo.name,
+        "path": path,
+        "pinned": repo.pinned,
+        "tagged": tagged,
+        "commit": revision,
+    }
+    query = _at(pinned=repo.pinned is not None, by=by)
+    row = (await session.execute(query, asked)).one_or_none()
+    return None if row is None else (Snapshot(*row[:-1]), row[-1])
 
 
 async def published(
@@ -113,9 +151,5 @@ async def listing(
 
 
 async def files(session: AsyncSession, version_id: UUID) -> Sequence[DatasetFile]:
-    query = select(DatasetFile).where(DatasetFile.version_id == version_id)
-    return sorted(await session.scalars(query), key=lambda file: file.path)
-
-
-async def file(session: AsyncSession, version_id: UUID, path: str) -> DatasetFile | None:
-    return await session.get(DatasetFile, (version_id, path))
+    found = await session.scalars(_FILES, {"version_id": version_id})
+    return sorted(found, key=lambda file: file.path)

@@ -1,6 +1,7 @@
 """Answer a request for a file: all of it, the part asked for, or that nothing has changed."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from app.web.ranges import Part, Unsatisfiable, matches, part_of
 
 _BLOCK = 1 << 20
 """Bytes read at a time: with a quarter of it, sending a file takes nearly twice the CPU."""
+_NO_WAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 _YEAR = 365 * 24 * 3600
 
 
@@ -67,20 +69,32 @@ def _beyond(request: Request, size: int) -> Response:
 
 async def _bytes(
     path: Path, part: Part, count: Callable[[int], None] | None
-) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        await asyncio.to_thread(file.seek, part.start)
-        left = part.stop - part.start
-        while left > 0:
-            block = await asyncio.to_thread(file.read, min(_BLOCK, left))
+) -> AsyncIterator[bytes | memoryview]:
+    with path.open("rb", buffering=0) as file:
+        at = part.start
+        while at < part.stop:
+            wanted = min(_BLOCK, part.stop - at)
+            block = _at_hand(file.fileno(), wanted, at)
+            if block is None:
+                block = await asyncio.to_thread(os.pread, file.fileno(), wanted, at)
             if not block:
-                raise OSError(f"{path.name} ended {left} bytes early")
-            left -= len(block)
+                raise OSError(f"{path.name} ended {part.stop - at} bytes early")
+            at += len(block)
             DOWNLOAD_BYTES.inc(len(block))
             yield block
             # Whoever asks for the next block has got rid of this one.
             if count is not None:
                 count(len(block))
-    finally:
-        file.close()
+
+
+def _at_hand(file: int, size: int, at: int) -> bytes | memoryview | None:
+    """What the system has in memory: read in place, it takes half of what a thread takes. Nothing
+    where that would wait for a disk, or where a system cannot tell.
+    """
+    if _NO_WAIT is None:
+        return None
+    block = bytearray(size)
+    try:
+        return memoryview(block)[: os.preadv(file, [block], at, _NO_WAIT)]
+    except OSError:
+        return None

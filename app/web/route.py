@@ -5,16 +5,21 @@ A caller needs the scope that follows from the method and the tags of a route, u
 says `@needs(...)`, and finds nothing outside the namespaces of their key. An endpoint marked
 `@open_to_all` asks nobody. One marked `@reads_stream` reads the body itself through `body.chunks`;
 one marked `@not_replayed` has no effect to repeat, so an Idempotency-Key means nothing to it.
+
+A `Plain` route does the first of these only.
 """
 
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import Match
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Scope as Connection
 
 from app.db import Database
 from app.errors import Invalid
@@ -79,18 +84,9 @@ class Route(APIRoute):
         async def run(request: Request) -> Response:
             if "job_id" in request.path_params:
                 structlog.contextvars.bind_contextvars(job=str(request.path_params["job_id"]))
-            state = request.app.state
-            opened: Database = state.database
-            if needed is not None:
-                caller: Caller = await state.identify(request)
-                caller.require(needed)
-                if "namespace" in request.path_params:  # said before a body is read
-                    caller.require_namespace(request.path_params["namespace"])
-                request.state.caller = caller
-                opened = opened.within(caller.namespaces)
-            request.state.database = opened
-            _refuse_nul(request)
-            content = b"" if streams else await body.read(request, state.settings.max_body_bytes)
+            opened = await _let_in(request, needed)
+            most = request.app.state.settings.max_body_bytes
+            content = b"" if streams else await body.read(request, most)
             async with opened.unit_of_work() as session:
                 request.state.session = session
                 if replays and request.method == "POST" and idempotency.HEADER in request.headers:
@@ -100,6 +96,42 @@ class Route(APIRoute):
                 return await handle(request)
 
         return run
+
+
+class Plain(StarletteRoute):
+    """A route to read by, whose endpoint takes the request and nothing else. What is done for
+    parameters, bodies and a unit of work takes longer than finding a file; this leaves it out.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        async def run(request: Request) -> Response:
+            await _let_in(request, "read")
+            return await endpoint(request)
+
+        super().__init__(path, run, methods=["GET", "HEAD"])
+
+    def matches(self, scope: Connection) -> tuple[Match, Connection]:
+        match, found = super().matches(scope)
+        # As FastAPI's own routes do: what is counted and logged is told by route.
+        return match, found if match is Match.NONE else {**found, "route": self}
+
+
+async def _let_in(request: Request, needed: Scope | None) -> Database:
+    """What the caller of a request may see, once it is known who that is and that they may. None
+    needed, nobody asked.
+    """
+    state = request.app.state
+    opened: Database = state.database
+    if needed is not None:
+        caller: Caller = await state.identify(request)
+        caller.require(needed)
+        if "namespace" in request.path_params:  # said before a body is read
+            caller.require_namespace(request.path_params["namespace"])
+        request.state.caller = caller
+        opened = opened.within(caller.namespaces)
+    request.state.database = opened
+    _refuse_nul(request)
+    return opened
 
 
 def _held_to_its_caller(endpoint: Callable[..., Any]) -> Callable[..., Any]:
