@@ -8,12 +8,15 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from uuid import UUID
 
 from app.corpus.candidate import Reply
+from app.curation.text import for_display
 from app.jobs import settle
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Question
+from app.jobs.crashes import MOST_CRASHES, REASON, Seen, Suspects, of_chunk
 from app.jobs.durable import transaction
 from app.jobs.feed import Feed
 from app.jobs.lane import Course
@@ -57,7 +60,15 @@ async def ask_and_keep(
     keeping = asyncio.create_task(keeper.run())
     asking = asyncio.create_task(
         _ask_all(
-            claim, job, job.asker(tools), questions, keeper, at_most=at_most, course=course, dry=dry
+            claim,
+            job,
+            tools,
+            job.asker(tools),
+            questions,
+            keeper,
+            at_most=at_most,
+            course=course,
+            dry=dry,
         )
     )
     try:
@@ -76,6 +87,7 @@ async def ask_and_keep(
 async def _ask_all(
     claim: Claim,
     job: Loaded,
+    tools: Tools,
     asker: Asker,
     questions: Sequence[Question],
     keeper: "_Keeper",
@@ -85,15 +97,54 @@ async def _ask_all(
     dry: Collection[UUID],
 ) -> TeacherFailure | None:
     """Ask as places become free, until nothing is left: none waits for another's answer."""
+    # A chunk that nobody had before has no suspects.
+    known = await _known(claim, tools) if claim.epoch > 1 else {}
+    suspects = Suspects(claim, tools.database, known)
 
     async def ask(question: Question, prompt: Prompt, place: Place) -> None:
         name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
-        await keeper.keep(job, question, await asker.ask(prompt, name, place))
+        if known.get(question.item, 0) < MOST_CRASHES:
+            result = await _ask_one(asker, suspects, question.item, prompt, name, place)
+        else:
+            result = _deadly(known[question.item])
+        await keeper.keep(job, question, result)
 
     def wanted(question: Question) -> bool:
         return not dry or job.strata.key(question.item) not in dry
 
-    return await Feed(asker, deque(questions), course, at_most, wanted, ask).run()
+    # Suspects first: they go one by one, with nothing else out, and then it is over.
+    pending = deque(sorted(questions, key=lambda one: one.item not in known))
+    return await Feed(asker, pending, course, at_most, known, wanted, ask).run()
+
+
+async def _known(claim: Claim, tools: Tools) -> dict[int, int]:
+    return await transaction(tools.database, lambda session: of_chunk(session, claim))
+
+
+async def _ask_one(
+    asker: Asker, suspects: Suspects, item: int, prompt: Prompt, name: str, place: Place
+) -> Answered | Unanswered:
+    """Raises what is wrong with the teacher, where no server is left to ask."""
+    for number in count():
+        attempt = f"{name}.{number}" if number else name
+        try:
+            return await asker.ask(prompt, attempt, place)
+        except TeacherFailure as failure:
+            if not failure.suspect:
+                raise
+            place.leave()
+            crashes = await suspects.count(Seen(item, attempt, for_display(str(failure))))
+            if crashes >= MOST_CRASHES:
+                return _deadly(crashes)
+            if not asker.client.gate.is_there:
+                raise
+            place.alone = True
+    raise AssertionError("there is always another number")
+
+
+def _deadly(crashes: int) -> Unanswered:
+    why = f"{crashes} engines died with it, the last one while it had nothing else to do"
+    return Unanswered(REASON, why, crashes)
 
 
 @dataclass(slots=True)

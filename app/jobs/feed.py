@@ -6,7 +6,7 @@ what is not wanted any more was never asked.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -25,6 +25,8 @@ class Feed:
     course: Course
     at_most: int | None
     """Of this chunk's questions at a time, where the teacher's places are not all that counts."""
+    suspects: Container[int]
+    """Items that are asked with nothing else out."""
     wanted: Callable[[Question], bool]
     """Asked once there is a place."""
     ask: Callable[[Question, Prompt, Place], Awaitable[None]]
@@ -60,7 +62,8 @@ class Feed:
             while self.pending and self.trouble is None:
                 while self.at_most is not None and len(self._out) >= self.at_most:
                     await self._some_end()
-                place = self.asker.place(beginning=beginning)
+                alone = self.pending[0].item in self.suspects
+                place = self.asker.place(beginning=beginning, alone=alone)
                 try:
                     await place.enter()
                 except TeacherFailure as failure:

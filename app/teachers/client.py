@@ -214,6 +214,11 @@ class TeacherClient:
                 if endpoint.down is None or await self._is_well(endpoint):
                     return await self._send(place, endpoint, rest, deadline, cap)
                 gone = away(endpoint.down)
+            except TeacherDown as broken_off:
+                if broken_off.suspect or not self.gate.is_there:
+                    raise
+                place.leave()
+                continue
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 gone = TeacherDown("teacher.unreachable", self._shown(error))
             self.gate.found_dead(endpoint, gone)
