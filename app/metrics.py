@@ -60,3 +60,14 @@ CHUNKS_LOST = Counter(
     "Chunks that this worker held for longer than its lease lasted.",
     registry=REGISTRY,
 )
+
+BACK_PRESSURE = Counter(
+    "limbeck_teacher_back_pressure",
+    "Requests that a teacher refused for its load (503, 429), or did not answer in time.",
+    registry=REGISTRY,
+)
+ENGINES_LOST = Counter(
+    "limbeck_teacher_engines_lost",
+    "Times that a teacher's server was found dead, frozen or gone.",
+    registry=REGISTRY,
+)

@@ -2,24 +2,20 @@
 
 | the teacher                         | then                                          |
 |-------------------------------------|-----------------------------------------------|
-| is busy (503, 429)                  | the slot waits and asks again; no attempt used |
+| is busy (503, 429)                  | asked again later; no attempt used            |
 | broke this attempt                  | asked again, three times in all, then `Failed` |
 | refuses this request for good (4xx) | `Failed` at once                               |
 | is down, or does not know us        | raised: the chunk goes back                    |
+
+Whoever waits to ask again has no place: another asks meanwhile.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import count
+from random import uniform
 from typing import Any
-
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    wait_random_exponential,
-)
 
 from app.prompts.prompt import Prompt
 from app.teachers.client import TeacherClient
@@ -31,11 +27,12 @@ from app.teachers.failures import (
     TeacherDown,
     TeacherFailure,
 )
+from app.teachers.gate import Party, Place
 from app.teachers.sampling import Sampling
 
 MOST_ATTEMPTS = 3
 
-_backoff = wait_random_exponential(multiplier=0.5, max=30)
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,62 +55,70 @@ class Asker:
     sampling: Sampling
     schema: dict[str, Any] | None
     deadline: float
+    party: Party = field(default_factory=Party)
     out: AbstractContextManager[None] = field(default_factory=nullcontext)
     """Entered for as long as a request is out."""
     any_success: bool = False
 
-    async def ask(self, prompt: Prompt, request_id: str) -> Answered | Unanswered:
-        """Raises `TeacherDown` or `TeacherMisconfigured` where the item is not to blame."""
-        attempts = count(1)
-        used = 0
-        earlier: list[TeacherFailure] = []
+    def place(self, **more: Any) -> Place:
+        return self.client.place(self.party, **more)
 
-        async def once() -> Sequence[Completion]:
-            nonlocal used
-            if earlier:
-                raise earlier.pop()
-            try:
-                with self.out:
-                    return await self.client.ask(
-                        prompt.messages,
-                        self.sampling,
-                        request_id=f"{request_id}.{next(attempts)}",
-                        schema=self.schema,
-                        deadline=self.deadline,
-                    )
-            except AttemptFailed:
-                used += 1
-                raise
-
-        def spent(_state: RetryCallState) -> bool:
-            return used >= MOST_ATTEMPTS
-
+    async def ask(
+        self, prompt: Prompt, request_id: str, place: Place | None = None
+    ) -> Answered | Unanswered:
+        """A place that is given has been entered; it is held until its owner leaves it. Raises
+        `TeacherDown` or `TeacherMisconfigured` where the item is not to blame.
+        """
+        if place is not None:
+            return await self._ask(prompt, request_id, place)
+        own = self.place()
         try:
+            return await self._ask(prompt, request_id, own)
+        finally:
+            own.leave()
+
+    async def _ask(self, prompt: Prompt, request_id: str, place: Place) -> Answered | Unanswered:
+        used = tries = 0
+        while True:
+            tries += 1
             try:
-                completions = await once()
-            except (TeacherBusy, AttemptFailed) as failure:
-                # Retrying begins with what went wrong: made for every item, it would cost more
-                # than asking does.
-                earlier.append(failure)
-                completions = await AsyncRetrying(
-                    retry=retry_if_exception_type((TeacherBusy, AttemptFailed)),
-                    wait=_wait,
-                    stop=spent,
-                    reraise=True,
-                )(once)
-        except RequestRefused as failure:
-            return Unanswered(failure.reason, failure.message, used + 1)
-        except AttemptFailed as failure:
-            # Nobody in this chunk has had an answer: is it the items, or the teacher?
-            if not self.any_success and not await self.client.healthy():
-                raise TeacherDown(failure.reason, failure.message) from failure
-            return Unanswered(failure.reason, failure.message, used)
-        self.any_success = True
-        return Answered(completions)
+                if place.endpoint is None:
+                    await place.enter()
+                completions = await self._once(prompt, f"{request_id}.{tries}", place)
+            except RequestRefused as failure:
+                return Unanswered(failure.reason, failure.message, used + 1)
+            except TeacherBusy as failure:
+                await self._wait(place, failure, tries)
+            except AttemptFailed as failure:
+                used += 1
+                if used == MOST_ATTEMPTS:
+                    return await self._given_up(failure, used)
+                await self._wait(place, failure, tries)
+            else:
+                self.any_success = True
+                return Answered(completions)
 
+    async def _once(self, prompt: Prompt, request_id: str, place: Place) -> Sequence[Completion]:
+        with self.out:
+            return await self.client.ask(
+                prompt.messages,
+                self.sampling,
+                request_id=request_id,
+                schema=self.schema,
+                deadline=self.deadline,
+                place=place,
+            )
 
-def _wait(state: RetryCallState) -> float:
-    failure = state.outcome.exception() if state.outcome else None
-    if isinstance(failure, TeacherFailure) and failure.retry_after is not None:
-        return failure.retry_after
-    return _backoff(state)
+    async def _wait(self, place: Place, failure: TeacherFailure, tries: int) -> None:
+        place.leave()
+        if failure.retry_after is not None:
+            await asyncio.sleep(failure.retry_after)
+            return
+        longest = min(_FIRST_WAIT * 2.0 ** (tries - 1), _LONGEST_WAIT)
+        await asyncio.sleep(uniform(0, longest))  # noqa: S311  (nothing here is secret)
+
+    async def _given_up(self, failure: AttemptFailed, used: int) -> Unanswered:
+        # Nobody in this chunk has had an answer: is it the items, or the teacher?
+        if not self.any_success and not await self.client.healthy():
+            raise TeacherDown(failure.reason, failure.message) from failure
+        return Unanswered(failure.reason, failure.message, used)

@@ -1,4 +1,4 @@
-"""Many requests in flight, each reply kept before its slot asks for the next.
+"""Many requests in flight, each reply kept before its place is another's.
 
 That is what bounds the loss of a crash: an item is asked again only if its call was in flight.
 Replies that arrive while others are being committed are committed together right after.
@@ -8,18 +8,24 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from uuid import UUID
 
 from app.corpus.candidate import Reply
+from app.curation.text import for_display
 from app.jobs import settle
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Question
+from app.jobs.crashes import MOST_CRASHES, REASON, Seen, Suspects, of_chunk
 from app.jobs.durable import transaction
+from app.jobs.feed import Feed
 from app.jobs.lane import Course
 from app.jobs.lease import Claim
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed
+from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
+from app.teachers.gate import Place
 
 LARGEST_BATCH = 256
 LINGER = 0.2
@@ -42,18 +48,27 @@ async def ask_and_keep(
     questions: Sequence[Question],
     kept: asyncio.Queue[Kept],
     *,
-    slots: int,
+    at_most: int | None,
     course: Course,
     dry: Collection[UUID] = (),
 ) -> TeacherFailure | None:
-    """Ask all questions, at most `slots` at a time, but for those whose strata are `dry` or become
-    so. Answers what was wrong with the teacher, if that is why it stopped. Raises `LeaseLost`.
+    """Ask all questions, as the teacher has places or `at_most` at a time, but for those whose
+    strata are `dry` or become so. Answers what was wrong with the teacher, if that is why it
+    stopped. Raises `LeaseLost`.
     """
     keeper = _Keeper(claim, job, tools, kept)
     keeping = asyncio.create_task(keeper.run())
     asking = asyncio.create_task(
         _ask_all(
-            claim, job, job.asker(tools), questions, keeper, slots=slots, course=course, dry=dry
+            claim,
+            job,
+            tools,
+            job.asker(tools),
+            questions,
+            keeper,
+            at_most=at_most,
+            course=course,
+            dry=dry,
         )
     )
     try:
@@ -72,45 +87,64 @@ async def ask_and_keep(
 async def _ask_all(
     claim: Claim,
     job: Loaded,
+    tools: Tools,
     asker: Asker,
     questions: Sequence[Question],
     keeper: "_Keeper",
     *,
-    slots: int,
+    at_most: int | None,
     course: Course,
     dry: Collection[UUID],
 ) -> TeacherFailure | None:
-    """Keep every slot busy until nothing is left: none waits for another's answer."""
-    pending = deque(questions)
-    free = course.lane.of(job.share)
-    trouble: list[TeacherFailure] = []
+    """Ask as places become free, until nothing is left: none waits for another's answer."""
+    # A chunk that nobody had before has no suspects.
+    known = await _known(claim, tools) if claim.epoch > 1 else {}
+    suspects = Suspects(claim, tools.database, known)
 
-    async def slot() -> None:
-        while pending:
-            async with free:
-                if not pending or trouble or course.stop.is_set():
-                    return
-                question = pending.popleft()
-                if len(pending) < slots:
-                    course.near_end.set()
-                if question.prompt is None or (dry and job.strata.key(question.item) in dry):
-                    continue
-                try:
-                    name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
-                    result = await asker.ask(question.prompt, name)
-                except TeacherFailure as failure:
-                    trouble.append(failure)
-                    return
-                await keeper.keep(job, question, result)
+    async def ask(question: Question, prompt: Prompt, place: Place) -> None:
+        name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
+        if known.get(question.item, 0) < MOST_CRASHES:
+            result = await _ask_one(asker, suspects, question.item, prompt, name, place)
+        else:
+            result = _deadly(known[question.item])
+        await keeper.keep(job, question, result)
 
-    running = [asyncio.create_task(slot()) for _ in range(min(slots, len(questions)))]
-    try:
-        await asyncio.gather(*running)
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-    return trouble[0] if trouble else None
+    def wanted(question: Question) -> bool:
+        return not dry or job.strata.key(question.item) not in dry
+
+    # Suspects first: they go one by one, with nothing else out, and then it is over.
+    pending = deque(sorted(questions, key=lambda one: one.item not in known))
+    return await Feed(asker, pending, course, at_most, known, wanted, ask).run()
+
+
+async def _known(claim: Claim, tools: Tools) -> dict[int, int]:
+    return await transaction(tools.database, lambda session: of_chunk(session, claim))
+
+
+async def _ask_one(
+    asker: Asker, suspects: Suspects, item: int, prompt: Prompt, name: str, place: Place
+) -> Answered | Unanswered:
+    """Raises what is wrong with the teacher, where no server is left to ask."""
+    for number in count():
+        attempt = f"{name}.{number}" if number else name
+        try:
+            return await asker.ask(prompt, attempt, place)
+        except TeacherFailure as failure:
+            if not failure.suspect:
+                raise
+            place.leave()
+            crashes = await suspects.count(Seen(item, attempt, for_display(str(failure))))
+            if crashes >= MOST_CRASHES:
+                return _deadly(crashes)
+            if not asker.client.gate.is_there:
+                raise
+            place.alone = True
+    raise AssertionError("there is always another number")
+
+
+def _deadly(crashes: int) -> Unanswered:
+    why = f"{crashes} engines died with it, the last one while it had nothing else to do"
+    return Unanswered(REASON, why, crashes)
 
 
 @dataclass(slots=True)

@@ -120,12 +120,12 @@ async def _ask(
     if unasked and not await _settle(claim, job, tools, [], unasked, prompts, dry):
         return Done()
 
-    kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * job.share)
+    kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * LARGEST_BATCH)
     # A chunk that killed its holders is asked for one by one, so that its neighbours get through.
     # One loss is an accident: a machine that went away, or was too busy to show signs of life.
-    slots = 1 if claim.losses > 1 else job.share
+    at_most = 1 if claim.losses > 1 else None
     asking = asyncio.create_task(
-        ask_and_keep(claim, job, tools, questions, kept, slots=slots, course=course, dry=dry)
+        ask_and_keep(claim, job, tools, questions, kept, at_most=at_most, course=course, dry=dry)
     )
     try:
         async for batch in batches(kept, asking):

@@ -30,6 +30,7 @@ from app.prompts.prompt import Prompt
 from app.prompts.sandbox import RenderPool
 from app.teachers import store as teachers
 from app.teachers.clients import Clients
+from app.teachers.gate import Party
 from app.teachers.models import Teacher
 
 _JOBS_REMEMBERED = 64
@@ -44,6 +45,8 @@ class Loaded:
     teacher: Teacher
     samples_per_item: int
     blueprint: Blueprint
+    party: Party = field(default_factory=Party)
+    """Its chunks on this worker, as the teacher's gate sees them."""
 
     def chain_of(self, _: Reply) -> Chain:
         return self.blueprint.chain
@@ -57,11 +60,6 @@ class Loaded:
     ) -> dict[int, Prompt]:
         """What these replies of the chunk `seq` were asked, by item, where a filter needs it."""
         return await self.blueprint.prompts(pool, replies, seq)
-
-    @property
-    def share(self) -> int:
-        """Requests that one chunk may have in flight, so that all slots together keep the cap."""
-        return max(1, self.teacher.max_in_flight // self.teacher.chunk_slots)
 
     @property
     def strata(self) -> Strata:
@@ -121,6 +119,7 @@ class Loaded:
             sampling=self.blueprint.sampling,
             schema=self.blueprint.schema,
             deadline=tools.deadline,
+            party=self.party,
             out=tools.in_flight.of(self.job_id),
         )
 

@@ -146,6 +146,22 @@ class Sample(Base, kw_only=True):
     attempts: Mapped[int] = mapped_column(SmallInteger)
 
 
+class Crash(Base, kw_only=True):
+    """An engine died while it had this item. Rows of items that have ended tell what happened to
+    them; those of open ones make them suspects, whoever holds their chunk.
+    """
+
+    __tablename__ = "crash"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(primary_key=True)
+    attempt: Mapped[str] = mapped_column(primary_key=True)
+    """Which of its requests that was: counted once, however often it is written."""
+    detail: Mapped[str]
+    """What was seen of the engine."""
+    at: Mapped[datetime] = now()
+
+
 class Stratum(Base, kw_only=True):
     """What came of one cell of a job's matrix, as far as it was compared with the corpus."""
 

@@ -26,7 +26,7 @@ from app.corpus import search
 from app.jobs import lease, tickets, workers
 from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
-from app.jobs.lane import Course, Lane
+from app.jobs.lane import Course
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
 from app.jobs.publication import publish_result
@@ -198,13 +198,12 @@ class Worker:
     ) -> None:
         database, clock = self.tools.database, asyncio.get_running_loop()
         until = clock.time() + TURN
-        lane = Lane()
 
         async def begin(near_end: asyncio.Event) -> asyncio.Task[bool] | None:
             claim = await transaction(database, claim_next)
             if claim is None:
                 return None
-            return asyncio.create_task(self._judged(claim, judge, lane, near_end))
+            return asyncio.create_task(self._judged(claim, judge, near_end))
 
         async def may_go_on() -> bool:
             nonlocal until
@@ -223,11 +222,10 @@ class Worker:
         self,
         claim: Claim,
         judge: Callable[[End], Awaitable[bool]],
-        lane: Lane,
         near_end: asyncio.Event,
     ) -> bool:
         with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.seq):
-            return await judge(await self._work(claim, Course(near_end=near_end, lane=lane)))
+            return await judge(await self._work(claim, Course(near_end=near_end)))
 
     async def _work(self, claim: Claim, course: Course) -> End:
         if self.draining.is_set():

@@ -1,5 +1,6 @@
 """Asking a teacher: one chat, whatever comes back turned into a value or a failure."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Self
 from uuid import uuid4
@@ -12,15 +13,18 @@ from app.teachers.addresses import AddressRefused
 from app.teachers.capabilities import Capabilities
 from app.teachers.completion import Completion
 from app.teachers.embeddings import Vectors, vectors
-from app.teachers.endpoints import Endpoints
+from app.teachers.endpoints import Endpoint
 from app.teachers.failures import (
     AttemptFailed,
+    TeacherBusy,
     TeacherDown,
     TeacherFailure,
     TeacherMisconfigured,
 )
 from app.teachers.framing import Headers, ReplyTooLong
+from app.teachers.gate import Gate, Party, Place, away
 from app.teachers.line import Line, succeeded
+from app.teachers.pulse import Heartbeat, watch
 from app.teachers.question import Encoder
 from app.teachers.refusals import failure_of, shown
 from app.teachers.sampling import Sampling
@@ -36,6 +40,7 @@ _REST_SECONDS = 0.05
 """Where a reply does not prove whose it is, a connection lies still this long before it is used
 again: a reply sent twice shows itself meanwhile."""
 _SUCCESS = 300
+_MOST_IN_FLIGHT = 512
 
 
 class TeacherClient:
@@ -52,15 +57,22 @@ class TeacherClient:
         deadline: float = 1800.0,
         transport: Transport | None = None,
         unusable: TeacherFailure | None = None,
+        gate: Gate | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         """`urls` are without `/v1`; `cap` is the bytes of reply read for one sample. A transport
         that is given stays open when this closes. One that is `unusable` answers every question
-        with that failure.
+        with that failure. A gate that is given keeps what was learnt of servers it knows already.
         """
         headers = {"Content-Type": "application/json", "User-Agent": "limbeck"}
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
-        self._endpoints = Endpoints(urls, headers)
+        self.gate = gate or Gate(_MOST_IN_FLIGHT)
+        self.gate.serves_at([Endpoint.at(url, headers) for url in urls])
+        self._anyone = Party()
+        self._heartbeat = heartbeat or Heartbeat()
+        self._watches: dict[Endpoint, asyncio.Task[None]] = {}
+        self._checks: dict[Endpoint, asyncio.Task[bool]] = {}
         self._encoder = Encoder(model, capabilities or Capabilities())
         self._echoes = capabilities is not None and capabilities.request_id_echo
         self._key = api_key
@@ -78,8 +90,10 @@ class TeacherClient:
         request_id: str,
         schema: dict[str, Any] | None = None,
         deadline: float | None = None,
+        place: Place | None = None,
     ) -> tuple[Completion, ...]:
-        """The `n` completions of one chat, in order; `deadline` is in seconds, over everything.
+        """The `n` completions of one chat, in order; `deadline` is in seconds, over everything
+        but the wait for a place. One that is given has been entered; it is off the wire after.
 
         `request_id` must be new for every attempt: where the teacher returns it, a reply with
         another is not taken. Raises a `TeacherFailure`; a reply over the byte cap is none, but
@@ -91,18 +105,60 @@ class TeacherClient:
             raise ValueError("a request id is printable ASCII")
         body = self._encoder.encode(messages, sampling, schema)
         rest = framed(b"X-Request-Id: %b\r\n" % request_id.encode(), body)
+        own = None
+        if place is None:
+            place = own = self.place()
         try:
-            got = await self._exchange(rest, deadline or self._deadline, self._cap_of(sampling))
+            return await self._ask(place, rest, request_id, sampling, deadline or self._deadline)
+        finally:
+            place.land()
+            if own is not None:
+                own.leave()
+
+    def place(self, party: Party | None = None, **more: Any) -> Place:
+        """A place to be entered, of nobody in particular if it is not said."""
+        return Place(self.gate, party or self._anyone, **more)
+
+    async def _ask(
+        self, place: Place, rest: bytes, request_id: str, sampling: Sampling, deadline: float
+    ) -> tuple[Completion, ...]:
+        try:
+            got = await self._exchange(place, rest, deadline, self._cap_of(sampling))
         except ReplyTooLong as long:
             if long.status >= _SUCCESS:
                 raise failure_of(long.status, _text(long.headers), b"") from long
+            self._answered(place, 0)
             return reply.oversize(long.size, sampling.n)
         if got.status >= _SUCCESS:
-            raise failure_of(got.status, _text(got.headers), got.body, secret=self._key)
+            raise self._failed(
+                place, failure_of(got.status, _text(got.headers), got.body, secret=self._key)
+            )
         told = reply.decode(got.body)
         if self._echoes:
             _check_owner(got, told, request_id)
-        return reply.completions(told, sampling.n, len(got.body))
+        made = reply.completions(told, sampling.n, len(got.body))
+        self._answered(place, sum(one.completion_tokens for one in made))
+        return made
+
+    def _answered(self, place: Place, tokens: int) -> None:
+        if place.endpoint is not None:
+            now = asyncio.get_running_loop().time()
+            # Servers that count no tokens are measured by replies.
+            place.endpoint.answered(place.stage, tokens or 1, now, self.gate.cap)
+
+    def _failed(self, place: Place, failure: TeacherFailure) -> TeacherFailure:
+        """The same failure, after it was taken note of."""
+        endpoint = place.endpoint
+        if endpoint is None:
+            return failure
+        if isinstance(failure, TeacherBusy) or failure.reason == "teacher.timeout":
+            now = asyncio.get_running_loop().time()
+            endpoint.refuses(place.stage, failure.retry_after, now)
+        elif isinstance(failure, TeacherDown):
+            self.gate.found_dead(endpoint, failure)
+            return failure
+        endpoint.is_back()
+        return failure
 
     async def embed(self, texts: Sequence[str], *, deadline: float | None = None) -> Vectors:
         """A vector of length 1 for each text, in order. Raises a `TeacherFailure`."""
@@ -111,12 +167,12 @@ class TeacherClient:
         body = {"model": self._encoder.model, "input": list(texts)}
         seconds, cap = deadline or self._deadline, len(texts) * _VECTOR_BYTES
         refused: TeacherDown | None = None
-        for endpoint in self._endpoints.in_order():
+        for endpoint in self.gate.in_order():
             line = Line(self._transport, endpoint.base, self._key, seconds, cap)
             try:
                 seen = await line.post("/v1/embeddings", body, f"embed-{uuid4().hex}")
             except TeacherDown as down:
-                self._endpoints.found_dead(endpoint)
+                self.gate.found_dead(endpoint, down)
                 refused = down
                 continue
             if not succeeded(seen):
@@ -128,13 +184,17 @@ class TeacherClient:
         """Whether one of its servers says it is well. It may be wrong: a frozen engine says so."""
         if self._unusable is not None:
             return False
-        for endpoint in self._endpoints.in_order():
+        for endpoint in self.gate.in_order():
             line = Line(self._transport, endpoint.base, self._key, _HEALTH_SECONDS)
             if await line.healthy():
                 return True
         return False
 
     async def aclose(self) -> None:
+        tasks = [*self._watches.values(), *self._checks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._own:
             await self._transport.aclose()
 
@@ -144,34 +204,84 @@ class TeacherClient:
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
-    async def _exchange(self, rest: bytes, deadline: float, cap: int) -> Reply:
-        """With the best endpoint that takes a connection; nothing was sent to those that do not."""
-        still = 0.0 if self._echoes else _REST_SECONDS
-        refused: httpx.TransportError | None = None
-        for endpoint in self._endpoints.in_order():
-            endpoint.in_flight += 1
+    async def _exchange(self, place: Place, rest: bytes, deadline: float, cap: int) -> Reply:
+        """With a server that takes a connection; nothing was sent to those that do not."""
+        while True:
+            endpoint = place.endpoint or await place.enter()
             try:
-                got = await self._transport.exchange(
-                    endpoint.origin, endpoint.head + rest, deadline=deadline, cap=cap, rest=still
-                )
+                # What was away is asked for its health first, so that a request that finds it away
+                # again was never sent.
+                if endpoint.down is None or await self._is_well(endpoint):
+                    return await self._send(place, endpoint, rest, deadline, cap)
+                gone = away(endpoint.down)
+            except TeacherDown as broken_off:
+                if broken_off.suspect or not self.gate.is_there:
+                    raise
+                place.leave()
+                continue
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                self._endpoints.found_dead(endpoint)
-                refused = error
-            except AddressRefused as error:
-                raise TeacherMisconfigured("teacher.address", self._shown(error)) from error
-            except httpx.TimeoutException as error:
-                raise AttemptFailed("teacher.timeout", self._shown(error)) from error
-            except httpx.ReadError as error:
-                raise AttemptFailed("teacher.dropped", self._shown(error)) from error
-            except httpx.TransportError as error:
-                raise AttemptFailed("teacher.bad_reply", self._shown(error)) from error
-            else:
-                if endpoint.failures:
-                    self._endpoints.found_alive(endpoint)
-                return got
-            finally:
-                endpoint.in_flight -= 1
-        raise TeacherDown("teacher.unreachable", self._shown(refused)) from refused
+                gone = TeacherDown("teacher.unreachable", self._shown(error))
+            self.gate.found_dead(endpoint, gone)
+            if not self.gate.is_there:
+                raise gone
+            place.leave()
+
+    async def _send(
+        self, place: Place, endpoint: Endpoint, rest: bytes, deadline: float, cap: int
+    ) -> Reply:
+        still = 0.0 if self._echoes else _REST_SECONDS
+        self._watch(endpoint)
+        place.task = asyncio.current_task()
+        try:
+            return await self._transport.exchange(
+                endpoint.origin, endpoint.head + rest, deadline=deadline, cap=cap, rest=still
+            )
+        except asyncio.CancelledError:
+            # Broken off by whoever watches the server, or by whoever wants no reply any more.
+            if place.broken is None or place.task is None or place.task.uncancel() > 0:
+                raise
+            raise place.broken from None
+        except AddressRefused as error:
+            raise TeacherMisconfigured("teacher.address", self._shown(error)) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise
+        except httpx.TimeoutException as error:
+            raise self._failed(
+                place, AttemptFailed("teacher.timeout", self._shown(error))
+            ) from error
+        except httpx.ReadError as error:
+            raise await self._dropped(place, endpoint, error) from error
+        except httpx.TransportError as error:
+            raise AttemptFailed("teacher.bad_reply", self._shown(error)) from error
+        finally:
+            place.task = None
+
+    async def _dropped(
+        self, place: Place, endpoint: Endpoint, error: httpx.ReadError
+    ) -> TeacherFailure:
+        """The connection broke: was it the connection, or did the engine die with this request?"""
+        if await self._is_well(endpoint):
+            return AttemptFailed("teacher.dropped", self._shown(error))
+        message = f"it died with the request: {self._shown(error)}"
+        return self._failed(place, TeacherDown("teacher.engine_dead", message, suspect=True))
+
+    async def _is_well(self, endpoint: Endpoint) -> bool:
+        """Many ask at the same moment, and the server is asked once."""
+        check = self._checks.get(endpoint)
+        if check is None:
+            line = Line(self._transport, endpoint.base, self._key, _HEALTH_SECONDS)
+            check = self._checks[endpoint] = asyncio.create_task(line.healthy())
+            check.add_done_callback(lambda _: self._checks.pop(endpoint, None))
+        return await asyncio.shield(check)
+
+    def _watch(self, endpoint: Endpoint) -> None:
+        """As long as it has something of ours."""
+        if endpoint in self._watches or endpoint.load_is_hidden:
+            return
+        line = Line(self._transport, endpoint.base, self._key, _HEALTH_SECONDS)
+        watching = asyncio.create_task(watch(self.gate, endpoint, line, self._heartbeat))
+        self._watches[endpoint] = watching
+        watching.add_done_callback(lambda _: self._watches.pop(endpoint, None))
 
     def _cap_of(self, sampling: Sampling) -> int:
         """Log-probabilities make a reply long, and are no reason to refuse it."""

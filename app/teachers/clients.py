@@ -1,6 +1,7 @@
 """The clients of one process: a teacher's is made once, and again when its registration changes."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,23 +9,36 @@ from app.teachers import secret
 from app.teachers.addresses import Network
 from app.teachers.client import TeacherClient
 from app.teachers.failures import TeacherMisconfigured
+from app.teachers.gate import Gate
 from app.teachers.models import Teacher
+from app.teachers.pulse import Heartbeat
 from app.teachers.transport import Transport
 
 
 class Clients:
-    """All share one transport, and so one row of idle connections for each address."""
+    """All share one transport, and so one row of idle connections for each address. What was learnt
+    of a teacher's servers outlives its jobs, and changes of its registration.
+    """
 
     def __init__(
         self,
         max_reply_bytes: int,
         deadline: float = 1800.0,
         networks: Sequence[Network] = (),
+        *,
+        most: int | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
+        """`most` is how many requests a teacher may have of this process, where that is not for
+        the teacher to say.
+        """
         self._cap = max_reply_bytes
         self._deadline = deadline
+        self._most = most
+        self._heartbeat = heartbeat
         self.transport = Transport(networks=networks)
         self._made: dict[UUID, tuple[Any, TeacherClient]] = {}
+        self._gates: dict[UUID, Gate] = {}
 
     def of(self, teacher: Teacher) -> TeacherClient:
         """A teacher whose key cannot be read has a client that says so when it is asked."""
@@ -50,9 +64,22 @@ class Clients:
             cap=self._cap,
             deadline=self._deadline,
             transport=self.transport,
+            gate=self.gate(teacher.id, teacher.max_in_flight),
+            heartbeat=self._heartbeat,
         )
         self._made[teacher.id] = (configuration, client)
         return client
 
+    def gate(self, teacher_id: UUID, most: int) -> Gate:
+        """A new one lets in `most` requests at a time, until somebody says how many."""
+        known = self._gates.get(teacher_id)
+        if known is None:
+            known = self._gates[teacher_id] = Gate(self._most or most)
+        return known
+
+    def gates(self) -> Iterator[tuple[UUID, Gate]]:
+        yield from self._gates.items()
+
     async def close(self) -> None:
+        await asyncio.gather(*(client.aclose() for _, client in self._made.values()))
         await self.transport.aclose()

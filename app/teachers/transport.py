@@ -89,12 +89,18 @@ class Transport(httpx.AsyncBaseTransport):
         if used is not None:
             try:
                 return await self._ask_over(used, origin, raw, cap)
-            except httpx.ReadError:
+            except httpx.ReadError as broken:
                 # Closed while it lay idle, most likely: nothing of this request was answered.
                 waited = asyncio.get_running_loop().time() - used.sent_at
                 if used.has_answered or waited > _STALE_SECONDS:
                     raise
-        fresh = await self._connect(origin)
+                try:
+                    fresh = await self._connect(origin)
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    # Whoever was there is gone, and may have gone with this request.
+                    raise broken from None
+        else:
+            fresh = await self._connect(origin)
         return await self._ask_over(fresh, origin, raw, cap)
 
     async def _ask_over(

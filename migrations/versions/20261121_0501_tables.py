@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_d1430ea1"
+revision = "20261121_tables_94cfc784"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -87,6 +87,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["shadow_of"], ["corpus.id"], name=op.f("fk_corpus_shadow_of")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_corpus")),
         sa.UniqueConstraint("namespace", "name", name=op.f("uq_corpus_namespace_name")),
+    )
+    op.create_table(
+        "crash",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("job_id", "item", "attempt", name=op.f("pk_crash")),
     )
     op.create_table(
         "dataset_row",

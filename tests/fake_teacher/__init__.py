@@ -7,8 +7,8 @@ ever. Rules (`fake.when`) come before steps; with neither, every request gets a 
 instance of the schema it carries.
 """
 
-from tests.fake_teacher.behaviour import Behaviour, Gate
+from tests.fake_teacher.behaviour import KILLS, Behaviour, Gate
 from tests.fake_teacher.record import Asked
 from tests.fake_teacher.teacher import FakeTeacher
 
-__all__ = ["Asked", "Behaviour", "FakeTeacher", "Gate"]
+__all__ = ["KILLS", "Asked", "Behaviour", "FakeTeacher", "Gate"]

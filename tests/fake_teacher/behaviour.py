@@ -60,6 +60,8 @@ class Behaviour:
     copies: int = 1
     """How often the whole response is sent on the connection."""
     copy_delay: float = 0.0
+    kills: bool = False
+    """The engine dies of it, once its gate is open, with all that is in flight."""
     endless: bool = False
     """The body never ends, as fast as it is read."""
 
@@ -85,3 +87,7 @@ def error_body(status: int, message: str, param: str | None = None) -> bytes:
         return b'{"error":"Unauthorized"}'
     error = {"message": message, "type": "scripted", "param": param, "code": status}
     return json.dumps({"error": error}).encode()
+
+
+KILLS = Behaviour(name="kills", kills=True)
+DEAD = fails(500, message="EngineCore encountered an issue. See stack trace for the root cause.")

@@ -50,6 +50,14 @@ class Record:
         self.answered = 0
         """Replies sent whole."""
         self.connections = 0
+        self.looks = 0
+        """How often its load was looked at."""
+
+    def look(self) -> int:
+        with self._changed:
+            self.looks += 1
+            self._changed.notify_all()
+            return self.looks
 
     def arrive(self, asked: Asked) -> None:
         with self._changed:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
 
 from tests.fake_teacher import abilities as able
-from tests.fake_teacher.behaviour import Behaviour, error_body, fails
+from tests.fake_teacher.behaviour import DEAD, Behaviour, error_body, fails
 from tests.fake_teacher.http import Cut, HungUp, Request, read_request, send
 from tests.fake_teacher.record import Asked, Record
 from tests.fake_teacher.replies import completion
@@ -31,6 +31,12 @@ class FakeTeacher(Script):
         self.abilities = abilities
         self.latency = latency
         self.healthy = True
+        self.dead = False
+        """Its engine: every chat ends as vLLM's do then, until it revives."""
+        self.tokens_per_look = 0
+        """How far its count of tokens moves between two looks at its load, answers or not."""
+        self.waiting = 0
+        self.preemptions = 0
         self.longest_text = 8192
         """Characters of a text to be embedded; with a longer one the request is refused."""
         self.record = Record()
@@ -82,7 +88,7 @@ class FakeTeacher(Script):
             act = able.probe_reply(self.abilities, self.model, body, request_id)
             return act, act.body or json.dumps(dict(act.extra)).encode(), False
         self._served += 1
-        act = self.choose(body, self.record.count(body))
+        act = DEAD if self.dead else self.choose(body, self.record.count(body))
         self.record.arrive(
             Asked(request_id, body, request.headers, time.monotonic(), request.connection, act.name)
         )
@@ -123,14 +129,16 @@ class FakeTeacher(Script):
 
     def _metrics(self) -> bytes:
         label = f'{{engine="0",model_name="{self.model}"}}'
+        moved = self.record.look() * self.tokens_per_look
         return (
             "# HELP vllm:num_requests_running Running.\n"
             "# TYPE vllm:num_requests_running gauge\n"
             f"vllm:num_requests_running{label} {float(self.record.in_flight)}\n"
-            f"vllm:num_requests_waiting{label} 0.0\n"
+            f"vllm:num_requests_waiting{label} {float(self.waiting)}\n"
+            f"vllm:num_preemptions_total{label} {float(self.preemptions)}\n"
             f"vllm:kv_cache_usage_perc{label} 0.25\n"
             f"vllm:prompt_tokens_total{label} {float(self.record.answered * 10)}\n"
-            f"vllm:generation_tokens_total{label} {float(self.record.answered * 20)}\n"
+            f"vllm:generation_tokens_total{label} {float(self.record.answered * 20 + moved)}\n"
         ).encode()
 
     async def _serve_connection(
@@ -158,6 +166,10 @@ class FakeTeacher(Script):
         act, body, chat = self.answer(request)
         whole = hung_up = False
         try:
+            if act.kills:
+                if act.gate is not None:
+                    await act.gate.wait()
+                self.dies()
             if chat and self.latency:
                 await asyncio.sleep(self.latency)
             again = await send(reader, writer, act, body)
@@ -196,6 +208,14 @@ class FakeTeacher(Script):
     def _abort_all(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def dies(self) -> None:
+        """Its engine, with all that it has; the process stays, and says that it is not well."""
+        self.dead, self.healthy = True, False
+        self.hangs_up()
+
+    def revives(self) -> None:
+        self.dead, self.healthy = False, True
 
     def stop(self) -> None:
         """As a killed process: connections are reset, the port refuses."""

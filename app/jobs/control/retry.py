@@ -78,7 +78,9 @@ _REOPEN = text("""
         DELETE FROM sample AS s USING idle
         WHERE s.job_id = :job AND s.outcome = 'failed'
           AND s.item >= idle.first_item AND s.item < idle.first_item + idle.items
-        RETURNING idle.id, s.reason
+        RETURNING idle.id, s.item, s.reason
+    ), cleared AS (
+        DELETE FROM crash USING gone WHERE crash.job_id = :job AND crash.item = gone.item
     ), counted AS (
         SELECT id, reason, count(*) AS n FROM gone GROUP BY id, reason
     ), left_over AS (
