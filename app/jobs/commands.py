@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app import shell
+from app.corpus.item import ROWS
 from app.jobs.control.commands import commands as control
 from app.jobs.progress.watch import watch_until_ended
 from app.jobs.told import JobId, show_job, told
@@ -63,7 +64,8 @@ def preview(
         shell.show(answer, as_json=True)
         return
     for row in answer["rows"]:
-        shell.out.rule(f"row {row['item']}")
+        arm = f", {row['arm']}" if row["arm"] else ""
+        shell.out.rule(f"row {row['item'] % ROWS}{arm}")
         for message in row["prompt"][-1:]:
             shell.out.print(f"[bold]{message['role']}[/] ", message["content"], markup=False)
         for sample in row["samples"]:
