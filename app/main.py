@@ -23,6 +23,7 @@ from app.health import router as health
 from app.health.scrape import Scraper
 from app.hub import application as hub
 from app.jobs import router as jobs
+from app.jobs.comparison import router as comparison
 from app.jobs.control import router as control
 from app.jobs.exchanges import dresser
 from app.jobs.progress import router as progress
@@ -61,6 +62,7 @@ def routers() -> list[APIRouter]:
         jobs.router,
         jobs.origins,
         control.router,
+        comparison.router,
         progress.router,
         schedules.router,
         datasets.router,

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVarTuple
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Numeric,
+    Row,
     Select,
+    and_,
     case,
     cast,
     false,
@@ -21,9 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.corpus.condition import fits
+from app.corpus.item import item_at
 from app.corpus.models import Corpus, Replayed, Review, StoredRecord, StoredReject
 from app.corpus.search import Search, prepare
 from app.corpus.selection import (
@@ -48,9 +51,12 @@ class Scope:
 
     corpus_id: UUID
     jobs: Sequence[UUID] | None = None
+    """Those of which all records are meant."""
     search: Search | None = None
     replayed: bool = False
     """Whether there may be records made of the replies of these jobs, and decided on by others."""
+    arms: Sequence[tuple[UUID, int]] = ()
+    """Of further jobs, by which not all were asked that are selected: those of their arms."""
 
 
 async def scope(
@@ -92,8 +98,7 @@ async def scopes(
             )
         ).all()
         theirs |= {row.id for row in rows}
-        fitting = [row.id for row in rows if row.fits]
-        made.append(Scope(corpus, fitting, None, any(row.replayed for row in rows)))
+        made.append(_fitting(corpus, rows))
     foreign = [
         FieldError(
             "query.job" if at == "query." else f"{at}jobs/{number}",
@@ -110,6 +115,17 @@ async def scopes(
     return made
 
 
+def _fitting(corpus: UUID, rows: Sequence[Row[Any]]) -> Scope:
+    """Of jobs, a row for each arm: a job that fits in all of its arms is one whole."""
+    partly = {row.id for row in rows if not row.fits}
+    return Scope(
+        corpus,
+        jobs=list(dict.fromkeys(row.id for row in rows if row.id not in partly)),
+        replayed=any(row.replayed for row in rows),
+        arms=[(row.id, row.arm) for row in rows if row.fits and row.id in partly],
+    )
+
+
 async def _check_fields(
     session: AsyncSession, corpora: Sequence[UUID], selection: Selection, at: str
 ) -> None:
@@ -123,7 +139,8 @@ async def _check_fields(
 
 
 # Jobs lie further downstream; here, a job is a row that says where records come from. A reprocess
-# job names others, whose replies it decided on.
+# job names others, whose replies it decided on; a job with several arms says in its document whom
+# each of them asked, and by what.
 _JOBS = text("""
     WITH RECURSIVE behind (id, kind, document) AS (
         SELECT id, kind, document FROM job WHERE corpus_id = :corpus
@@ -133,15 +150,27 @@ _JOBS = text("""
         JOIN job ON job.id = CAST(source AS uuid)
         WHERE behind.kind = 'reprocess'
     )
-    SELECT id,
+    SELECT id, arm,
         (CAST(:templates AS text[]) IS NULL
-            OR document ->> 'template' = ANY(:templates)
-            OR split_part(document ->> 'template', '@', 1) = ANY(:templates))
-        AND (CAST(:teachers AS text[]) IS NULL OR document ->> 'teacher' = ANY(:teachers)) AS fits,
+            OR template = ANY(:templates) OR split_part(template, '@', 1) = ANY(:templates))
+        AND (CAST(:teachers AS text[]) IS NULL OR teacher = ANY(:teachers)) AS fits,
         EXISTS (SELECT FROM behind WHERE kind = 'reprocess') AS replayed
     FROM behind
+    CROSS JOIN LATERAL (
+        SELECT 0 AS arm, document ->> 'template' AS template, document ->> 'teacher' AS teacher
+        WHERE jsonb_typeof(document -> 'teacher') IS DISTINCT FROM 'array'
+          AND document #> '{compare,arms}' IS NULL
+        UNION ALL
+        SELECT n - 1, document ->> 'template', share ->> 'name'
+        FROM jsonb_array_elements(
+            CASE jsonb_typeof(document -> 'teacher') WHEN 'array' THEN document -> 'teacher' END
+        ) WITH ORDINALITY AS shares (share, n)
+        UNION ALL
+        SELECT n - 1, one ->> 'template', one ->> 'teacher'
+        FROM jsonb_array_elements(document #> '{compare,arms}') WITH ORDINALITY AS arms (one, n)
+    ) AS asked
     WHERE CAST(:jobs AS uuid[]) IS NULL OR id = ANY(:jobs)
-    ORDER BY id
+    ORDER BY id, arm
 """)
 
 
@@ -246,9 +275,9 @@ def _within(
     match where.jobs:
         case None:
             pass
-        case []:
+        case [] if not where.arms:
             query = query.where(false())
-        case jobs if where.replayed:
+        case jobs if where.replayed or where.arms:
             # By another name: the query around it may have joined the same table already.
             told = aliased(Replayed)
             replayed = (
@@ -256,11 +285,12 @@ def _within(
                 .where(
                     told.job_id == table.job_id,
                     told.item == table.item,
-                    told.source_job_id.in_(jobs),
+                    _asked(told.source_job_id, told.source_item, where),
                 )
                 .exists()
             )
-            query = query.where(table.job_id.in_(jobs) | replayed)
+            asked = _asked(table.job_id, table.item, where)
+            query = query.where(asked | replayed if where.replayed else asked)
         case [job]:
             query = query.where(table.job_id == job)
         case jobs:
@@ -279,6 +309,17 @@ def _within(
             table.id < id_at(_milliseconds(selection.created_before) + _SLACK),
         )
     return query
+
+
+def _asked(
+    job: InstrumentedAttribute[UUID], item: InstrumentedAttribute[int], where: Scope
+) -> ColumnElement[bool]:
+    """Whether these jobs asked for it, or these arms."""
+    in_arms = (
+        and_(job == one, item >= item_at(arm, 0), item < item_at(arm + 1, 0))
+        for one, arm in where.arms
+    )
+    return or_(job.in_(where.jobs or ()), *in_arms)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -125,3 +125,6 @@ IS_REPLAYED: ColumnElement[bool] = and_(
 
 SOURCE_JOB: ColumnElement[UUID] = func.coalesce(Replayed.source_job_id, StoredRecord.job_id)
 """Of records so joined: the job that asked for their reply, or imported it."""
+
+SOURCE_ITEM: ColumnElement[int] = func.coalesce(Replayed.source_item, StoredRecord.item)
+"""And the item by which it did."""

@@ -15,7 +15,7 @@ from app.plugins import Plugin, Registry
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a job's document says of where its records come from."""
+    """What a job's document says of where its records come from, or those of one of its arms."""
 
     job_id: UUID
     digest: str | None = None
@@ -27,6 +27,8 @@ class Origin:
     """What of a record comes from its seed row, and not from a matrix or the teacher."""
     corpus: str | None = None
     """Where its records are."""
+    arm: int | None = None
+    """Which of several arms of the job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,9 @@ async def freeze(
             shape=ground.shape,
             features=spec.layout.features(ground.columns),
             splits=splits,
-            rows_of=tuple(sorted(rows_of.items(), key=lambda entry: entry[0].job_id)),
+            rows_of=tuple(
+                sorted(rows_of.items(), key=lambda entry: (entry[0].job_id, entry[0].arm or 0))
+            ),
             corpora=tuple(_corpora(ground, selected, assigned.picks)),
             funnel=funnel,
             provenance=await provenance.read(session, rows_of),
@@ -277,7 +279,7 @@ _SAMPLED, _SHOWN = 200, 3
 
 
 def _rows_of(ground: Ground, picks: Sequence[Pick]) -> dict[Origin, int]:
-    counted = Counter((pick.corpus_id, pick.source_job_id) for pick in picks)
+    counted = Counter(pick.asked for pick in picks)
     return {ground.origins.get(job) or Origin(job[1]): count for job, count in counted.items()}
 
 

@@ -28,8 +28,8 @@ class Ground:
     corpora: Sequence[Corpus]
     columns: Features
     """Those that all corpora have."""
-    origins: Mapping[tuple[UUID, UUID], Origin]
-    """By corpus and job."""
+    origins: Mapping[tuple[UUID, UUID, int], Origin]
+    """By corpus, job and arm."""
     near: Rule
     before: History
     shards: Sequence[DatasetFile]
@@ -52,7 +52,7 @@ async def survey(
     corpora = await store.corpora(session, dataset)
     columns = compatible(corpora, spec.layout)
     check_mix(spec, columns)
-    origins: dict[tuple[UUID, UUID], Origin] = {}
+    origins: dict[tuple[UUID, UUID, int], Origin] = {}
     for corpus in corpora:
         origins |= await store.origins(session, corpus)
     shape = _shape(spec.layout, columns, sizes)

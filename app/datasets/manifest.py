@@ -36,9 +36,11 @@ class SplitEntry(BaseModel, frozen=True):
 
 
 class Source(BaseModel, frozen=True):
-    """A job and how many of the rows it made."""
+    """A job, or one of its arms, and how many of the rows it made."""
 
     job: str
+    arm: int | None = None
+    """Which of several; null for a job that has one."""
     digest: str | None
     """Of its resolved document."""
     template: str | None

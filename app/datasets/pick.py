@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.corpus.item import arm_of
 from app.datasets.splits import hashed
 
 
@@ -19,10 +20,16 @@ class Pick:
     sample: int
     source_job_id: UUID
     """The job that has the reply it was made of."""
+    source_item: int
     split: str | None = None
     """Where the version before had it; null for one that it did not have."""
     strata: tuple[str, ...] = ()
     """One for each rule of the mix."""
+
+    @property
+    def asked(self) -> tuple[UUID, UUID, int]:
+        """The corpus, the job and its arm."""
+        return self.corpus_id, self.source_job_id, arm_of(self.source_item)
 
     @property
     def made_at(self) -> int:

@@ -63,6 +63,7 @@ def draft(
         sources=[
             Source(
                 job=str(origin.job_id),
+                arm=origin.arm,
                 digest=origin.digest,
                 template=origin.template,
                 few_shot=origin.few_shot,

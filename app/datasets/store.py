@@ -1,6 +1,6 @@
 """SQL of datasets: definitions, versions and their files, and the rows that go into one."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,10 @@ from app.corpus.models import (
     Replayed,
     StoredRecord,
 )
-from app.corpus.replay import IS_REPLAYED, SOURCE_JOB
+from app.corpus.replay import IS_REPLAYED, SOURCE_ITEM, SOURCE_JOB
 from app.corpus.selection import Selection
 from app.curation.verdict import Record
+from app.datasets.asked import asked_by
 from app.datasets.exporter import Origin, Row
 from app.datasets.models import Dataset, DatasetFile, DatasetVersion, FurtherCorpus
 from app.datasets.pick import Pick
@@ -225,37 +226,35 @@ _ORIGINS = text("""
 """)
 
 
-async def origins(session: AsyncSession, corpus: Corpus) -> dict[tuple[UUID, UUID], Origin]:
-    """By corpus and job."""
+async def origins(session: AsyncSession, corpus: Corpus) -> dict[tuple[UUID, UUID, int], Origin]:
+    """By corpus, job and arm."""
     name = f"{corpus.namespace}/{corpus.name}"
     rows = await session.execute(_ORIGINS, {"corpus_id": corpus.id})
     return {
-        (corpus.id, row.id): _origin(row.id, row.digest, row.document, row.columns, name)
+        (corpus.id, row.id, arm): origin
         for row in rows
+        for arm, origin in enumerate(_origins(row.id, row.digest, row.document, row.columns, name))
     }
 
 
-def _origin(
+def _origins(
     job_id: UUID, digest: str, document: dict[str, Any], columns: list[str] | None, corpus: str
-) -> Origin:
+) -> Iterator[Origin]:
     seeds = document.get("seeds") or {}
     inline = seeds.get("rows") or []
-    return Origin(
-        job_id=job_id,
-        digest=digest,
-        template=_named(document.get("template")),
-        few_shot=_named((document.get("few_shot") or {}).get("set")),
-        teacher=_named(document.get("teacher")),
-        seeds=_named(seeds.get("dataset")),
-        seed_columns=tuple(sorted(columns or (inline[0] if inline else ()))),
-        corpus=corpus,
-    )
-
-
-def _named(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return orjson.dumps(value).decode()
+    arms = list(asked_by(document))
+    for number, arm in enumerate(arms):
+        yield Origin(
+            job_id=job_id,
+            digest=digest,
+            template=arm.template,
+            few_shot=arm.few_shot,
+            teacher=arm.teacher,
+            seeds=seeds.get("dataset"),
+            seed_columns=tuple(sorted(columns or (inline[0] if inline else ()))),
+            corpus=corpus,
+            arm=number if len(arms) > 1 else None,
+        )
 
 
 async def picks(session: AsyncSession, scopes: Sequence[Scope], selection: Selection) -> list[Pick]:
@@ -271,6 +270,7 @@ async def picks(session: AsyncSession, scopes: Sequence[Scope], selection: Selec
             record.item,
             record.sample,
             SOURCE_JOB.label("source_job_id"),
+            SOURCE_ITEM.label("source_item"),
         ).outerjoin(Replayed, IS_REPLAYED)
         rows = await session.stream(
             browse.selected(query, scope, selection), execution_options={"yield_per": _LIGHT_PAGE}
@@ -283,7 +283,7 @@ async def picks(session: AsyncSession, scopes: Sequence[Scope], selection: Selec
 
 
 async def rows(
-    session: AsyncSession, picks: Sequence[Pick], known: Mapping[tuple[UUID, UUID], Origin]
+    session: AsyncSession, picks: Sequence[Pick], known: Mapping[tuple[UUID, UUID, int], Origin]
 ) -> AsyncIterator[list[Row]]:
     """These records, in this order, a page at a time."""
     for start in range(0, len(picks), _PAGE):
@@ -298,8 +298,7 @@ async def rows(
                 digest=pick.digest,
                 fields=_fields(pick.id, fields[pick.id]),
                 size=len(fields[pick.id]),
-                origin=known.get((pick.corpus_id, pick.source_job_id))
-                or Origin(pick.source_job_id),
+                origin=known.get(pick.asked) or Origin(pick.source_job_id),
                 decided_by=pick.job_id,
             )
             for pick in page

@@ -142,30 +142,39 @@ def _gauges(
 # Of jobs that have ended, their sums; only of those that live, the chunks.
 _FACTS = text("""
     WITH live AS (
-        SELECT j.id, j.teacher_id, sum(c.accepted) AS accepted, sum(c.rejected) AS rejected,
+        SELECT j.id, a.teacher_id, sum(c.accepted) AS accepted, sum(c.rejected) AS rejected,
             sum(c.failed) AS failed, sum(c.cancelled) AS cancelled,
             sum(c.prompt_tokens) AS prompt_tokens,
             sum(c.completion_tokens) AS completion_tokens, sum(c.cached_tokens) AS cached_tokens,
             count(*) FILTER (WHERE c.state = 'ready') AS ready,
             count(*) FILTER (WHERE c.state = 'running') AS running
         FROM job AS j JOIN chunk AS c ON c.job_id = j.id
-        WHERE j.state IN ('queued', 'running', 'paused', 'cancelling') GROUP BY j.id
+        LEFT JOIN job_arm AS a ON a.job_id = c.job_id AND a.arm = c.arm
+        WHERE j.state IN ('queued', 'running', 'paused', 'cancelling')
+        GROUP BY j.id, a.teacher_id
     ), summed AS (
         SELECT teacher_id, accepted, rejected, failed, cancelled, prompt_tokens,
             completion_tokens, cached_tokens
         FROM live
         UNION ALL
-        SELECT j.teacher_id, a.* FROM job AS j, jsonb_to_record(j.account) AS a (
+        SELECT ended.teacher_id, sums.*
+        FROM (
+            SELECT teacher_id, account FROM job WHERE account IS NOT NULL AND arms = 1
+            UNION ALL
+            SELECT teacher_id, account FROM job_arm WHERE account IS NOT NULL
+        ) AS ended, jsonb_to_record(ended.account) AS sums (
             accepted int8, rejected int8, failed int8, cancelled int8, prompt_tokens int8,
             completion_tokens int8, cached_tokens int8
-        ) WHERE j.account IS NOT NULL
+        )
     ), alive AS (
         SELECT id, in_flight FROM worker
         WHERE seen_at > clock_timestamp() - make_interval(secs => :silence)
     ), out AS (
-        SELECT j.teacher_id, sum(CAST(f.value AS int8)) AS n
-        FROM alive, jsonb_each_text(in_flight) AS f JOIN job AS j ON j.id = CAST(f.key AS uuid)
-        GROUP BY j.teacher_id
+        SELECT a.teacher_id, sum(CAST(f.value AS int8)) AS n
+        FROM alive, jsonb_each_text(in_flight) AS f
+        JOIN job_arm AS a ON a.job_id = CAST(split_part(f.key, '/', 1) AS uuid)
+            AND a.arm = CAST(split_part(f.key, '/', 2) AS int8)
+        GROUP BY a.teacher_id
     ), by_teacher AS (
         SELECT t.namespace || '/' || t.name AS teacher, t.down_since IS NOT NULL AS away,
             coalesce(sum(s.prompt_tokens), 0) AS prompt,

@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
-from app.jobs import lease, novelty, store, tickets
+from app.jobs import deal, lease, novelty, store, tickets
 from app.jobs.announce import announce_end
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
-from app.jobs.plan import items_per_chunk, more_items
+from app.jobs.plan import more_items
 from app.jobs.schemas import JobSpec
 
 _PLANNED = 10
@@ -36,14 +36,8 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
     elif account.chunks_ready + account.chunks_running == 0:
         more = _more(job, account)
         if more:
-            await lease.plan(
-                session,
-                job_id,
-                first_item=await store.next_item(session, job_id),
-                items=more,
-                per_chunk=items_per_chunk(more, job.samples_per_item),
-                samples=job.samples_per_item,
-            )
+            first = await store.next_row(session, job_id)
+            await deal.plan(session, job, first_row=first, rows=more)
         else:
             await _end(session, job, account, strata)
 
@@ -107,6 +101,8 @@ def _verdict(job: Job, account: Ledger, strata: _Dryness) -> tuple[str, str | No
         return "cancelled", None
     if account.accepted >= job.num_records or (job.teacher_id is None and account.accepted):
         return "finished", None
+    if job.compares and account.accepted and account.settled == account.planned:
+        return "finished", None  # every arm was asked about every row: that was all it should do
     asked = account.planned - account.cancelled
     got = f"{account.accepted} of {job.num_records} records after {asked} candidates"
     if not strata.all_dry:

@@ -16,8 +16,9 @@ from app.curation.near import Near
 from app.curation.rouge import Rouge
 from app.errors import Invalid
 from app.evaluations import load as evaluations
+from app.jobs.arm_spec import FewShotSpec
 from app.jobs.novelty import Strata
-from app.jobs.schemas import FewShotSpec, JobSpec
+from app.jobs.schemas import JobSpec
 from app.prompts import store as prompts
 from app.prompts.cell import Refusal
 from app.prompts.few_shot import Example, FewShotSet
@@ -87,6 +88,11 @@ class Blueprint:
         k = self.shown.k or len(self.few_shot.examples)
         return self.few_shot.shown(k, seq if self.shown.rotate == "chunk" else 0)
 
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """What all the examples answer: no reply should say the same."""
+        return [each.response for each in self.few_shot.examples] if self.few_shot else []
+
     async def questions(
         self,
         pool: RenderPool,
@@ -129,7 +135,7 @@ def _why(refusal: Refusal) -> str:
 
 
 async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
-    """The blueprint of a resolved document: every reference in it names a version."""
+    """The blueprint of a resolved document with one arm: every reference in it names a version."""
     version = await prompts.resolve_template(session, spec.template)
     template = version.template
     few_shot = None
@@ -156,7 +162,7 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             template.format,
             template.response,
             spec.dedup.on if spec.dedup else None,
-            [example.response for example in few_shot.examples] if few_shot else (),
+            [each.response for each in few_shot.examples] if few_shot else (),
             contamination=await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,

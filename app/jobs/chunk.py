@@ -56,7 +56,7 @@ End = Done | HandedBack | Lost
 async def work(claim: Claim, tools: Tools, course: Course) -> End:
     """Work one chunk. On cancellation it is handed back at once."""
     try:
-        job = await transaction(tools.database, lambda session: tools.load(session, claim.job_id))
+        job = await transaction(tools.database, lambda session: tools.load(session, claim))
         end = await _work(claim, job, tools, course)
     except LeaseLost:
         log.warning("lease lost", epoch=claim.epoch)

@@ -20,8 +20,8 @@ def check_columns(corpus: Corpus | None, columns: dict[str, str]) -> None:
         return
     raise Invalid.at(
         "/corpus",
-        f"should be a corpus of records with the fields {_listed(columns)}; the records of "
-        f"{corpus.namespace}/{corpus.name} have {_listed(corpus.columns)}",
+        f"should be a corpus of records with the fields {listed(columns)}; the records of "
+        f"{corpus.namespace}/{corpus.name} have {listed(corpus.columns)}",
         f"{corpus.namespace}/{corpus.name}",
         hint="A corpus has one record schema; give another corpus for another kind of record.",
     )
@@ -61,5 +61,5 @@ def _type(schema: Any) -> str:
     return "string" if is_text else "any"
 
 
-def _listed(columns: dict[str, str]) -> str:
+def listed(columns: dict[str, str]) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in sorted(columns.items()))

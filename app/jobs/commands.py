@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from app import shell
+from app.corpus.item import ROWS
+from app.jobs.comparison.commands import commands as comparison
 from app.jobs.control.commands import commands as control
 from app.jobs.progress.watch import watch_until_ended
 from app.jobs.told import JobId, show_job, told
@@ -14,6 +16,7 @@ from app.prompts import plain_yaml
 
 commands = typer.Typer(name="job", help="Submit jobs and watch them.", no_args_is_help=True)
 commands.add_typer(control)
+commands.add_typer(comparison)
 
 Document = Annotated[
     Path, typer.Argument(help="The job document, YAML or JSON; '-' reads standard input.")
@@ -63,7 +66,8 @@ def preview(
         shell.show(answer, as_json=True)
         return
     for row in answer["rows"]:
-        shell.out.rule(f"row {row['item']}")
+        arm = f", {row['arm']}" if row["arm"] else ""
+        shell.out.rule(f"row {row['item'] % ROWS}{arm}")
         for message in row["prompt"][-1:]:
             shell.out.print(f"[bold]{message['role']}[/] ", message["content"], markup=False)
         for sample in row["samples"]:

@@ -7,8 +7,8 @@ were committed: who has seen one has seen all before it, whichever process showe
 |----------------|------------------------------|--------------------------------------------|
 | `state`        | state, reason                | the first claim, pause, resume, cancel     |
 | `changed`      | what was changed: was, now   | a change of priority, target or limit      |
-| `waiting`      | reason                       | the sweep: the teacher is away             |
-| `recovered`    |                              | the sweep: the teacher is back             |
+| `waiting`      | reason                       | the sweep: who is still needed is away     |
+| `recovered`    |                              | the sweep: one of them is back             |
 | `chunk_lost`   | chunk, losses, holder        | the sweep: its worker shows no life        |
 | `chunk_failed` | chunk, failed                | the end of a chunk in which samples failed |
 | `retried`      | samples                      | a retry of what failed                     |
@@ -60,10 +60,22 @@ async def note_waiting(session: AsyncSession) -> None:
 
 # One that is being changed at this moment is told at the next sweep.
 _NOTE_WAITING = text("""
-    WITH untold AS (
-        SELECT j.id, t.down_since IS NOT NULL AS waits, t.down_reason
-        FROM job AS j JOIN teacher AS t ON t.id = j.teacher_id
-        WHERE j.state IN ('queued', 'running') AND j.waits <> (t.down_since IS NOT NULL)
+    WITH needed AS (
+        SELECT a.job_id, t.down_since, t.down_reason
+        FROM job AS j
+        JOIN job_arm AS a ON a.job_id = j.id JOIN teacher AS t ON t.id = a.teacher_id
+        WHERE j.state IN ('queued', 'running') AND (j.arms = 1 OR EXISTS (
+            SELECT FROM chunk
+            WHERE job_id = a.job_id AND arm = a.arm AND state IN ('ready', 'running')
+        ))
+    ), standing AS (
+        SELECT job_id, bool_and(down_since IS NOT NULL) AS waits,
+            string_agg(DISTINCT down_reason, '; ') AS down_reason
+        FROM needed GROUP BY job_id
+    ), untold AS (
+        SELECT j.id, s.waits, s.down_reason
+        FROM standing AS s JOIN job AS j ON j.id = s.job_id
+        WHERE j.state IN ('queued', 'running') AND j.waits <> s.waits
         FOR NO KEY UPDATE OF j SKIP LOCKED
     ), next AS (
         UPDATE job SET waits = untold.waits, events = events + 1

@@ -1,7 +1,6 @@
 """What stood behind records, for the layouts that publish it: prompts rendered again, replies."""
 
 import re
-from bisect import bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +9,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.behind import Behind, behind
+from app.corpus.item import arm_of
 from app.datasets.dress import Dresser
 from app.datasets.exchange import Exchange
 from app.errors import Conflict
 from app.jobs import store
 from app.jobs.blueprint import Blueprint
 from app.jobs.sources import read_source
+from app.jobs.store import Starts
 from app.prompts.prompt import Prompt
 from app.prompts.sandbox import RenderPool
 
@@ -32,14 +33,16 @@ def dresser(pool: RenderPool) -> Dresser:
 class _Asker:
     """A job that has replies of its own."""
 
-    blueprint: Blueprint | None
-    """Nothing for an import."""
-    starts: Sequence[int]
+    blueprints: Sequence[Blueprint]
+    """By arm; none for an import."""
+    starts: Starts
+
+    def blueprint(self, item: int) -> Blueprint:
+        return self.blueprints[arm_of(item)]
 
     def seq(self, item: int) -> int:
         """The chunk that asked for an item, as far as its prompt depends on that."""
-        shown = self.blueprint and self.blueprint.shown
-        return bisect_right(self.starts, item) - 1 if shown else 0
+        return self.starts.seq(item) if self.blueprint(item).shown else 0
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class AskedAgain:
         known = self._known.get(job_id)
         if known is None:
             source = await read_source(session, await store.get(session, job_id))
-            known = _Asker(source.blueprint, await store.chunk_starts(session, job_id))
+            known = _Asker(source.blueprints, await store.chunk_starts(session, job_id))
             self._known[job_id] = known
             if len(self._known) > _JOBS_REMEMBERED:
                 self._known.popitem(last=False)
@@ -80,13 +83,13 @@ class AskedAgain:
         self, found: Sequence[Behind], askers: dict[UUID, _Asker]
     ) -> dict[UUID, Prompt]:
         """The prompts by record, each known by its digest to be what was sent."""
-        alike: defaultdict[tuple[UUID, int], list[Behind]] = defaultdict(list)
+        alike: defaultdict[tuple[UUID, int, int], list[Behind]] = defaultdict(list)
         for one in found:
-            alike[one.job_id, askers[one.job_id].seq(one.item)].append(one)
+            seq = askers[one.job_id].seq(one.item)
+            alike[one.job_id, arm_of(one.item), seq].append(one)
         prompts: dict[UUID, Prompt] = {}
-        for (job_id, seq), together in alike.items():
-            blueprint = askers[job_id].blueprint
-            assert blueprint is not None, "imports were refused"
+        for (job_id, arm, seq), together in alike.items():
+            blueprint = askers[job_id].blueprints[arm]
             rows = [(number, one.inputs, None) for number, one in enumerate(together)]
             for question in await blueprint.questions(self.pool, rows, seq):
                 one = together[question.item]
@@ -104,7 +107,7 @@ class AskedAgain:
 def _require(record: UUID, one: Behind | None, askers: dict[UUID, _Asker]) -> None:
     if one is None:
         why = "there is no reply behind it"
-    elif askers[one.job_id].blueprint is None:
+    elif not askers[one.job_id].blueprints:
         why = f"job {one.job_id} imported it, and no teacher was asked"
     elif one.erased:
         why = f"its reply, and what job {one.job_id} asked, were erased"

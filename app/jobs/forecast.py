@@ -1,6 +1,7 @@
 """What a job will still take, from what its last chunks took.
 
-Each quantity is a ratio to accepted records (for a job that asks nobody: to decided replies), over
+Each quantity is a ratio to accepted records (for a comparison, or a job that asks nobody, all of
+which is done whatever is accepted: to decided replies), over
 the last chunks that ended: samples, tokens and money of each chunk, and the seconds from the end of
 one chunk to that of the next, so that chunks that run side by side count as they are. The spread
 is the 90 % prediction interval of a ratio estimator: the error of the ratio itself (Cochran,
@@ -8,7 +9,7 @@ Sampling Techniques, 3rd ed., section 6.3) and the scatter of the chunks that ar
 times Student's t.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -66,10 +67,20 @@ class Prices:
     completion: float
     currency: str | None
 
+    def of(self, prompt: float, completion: float) -> float:
+        """What so many tokens cost."""
+        return (prompt * self.prompt + completion * self.completion) / 1e6
+
+
+Tariff = Mapping[int, Prices]
+"""What each arm of a job costs, all in one currency."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """A chunk that has ended."""
+
+    arm: int
 
     accepted: int
     settled: int
@@ -87,7 +98,14 @@ async def recent(
     found: dict[UUID, tuple[datetime, list[Ended]]] = {job: (clock, []) for job in job_ids}
     for row in rows:
         found[row.job_id][1].append(
-            Ended(row.accepted, row.settled, row.prompt_tokens, row.completion_tokens, row.ended_at)
+            Ended(
+                row.arm,
+                row.accepted,
+                row.settled,
+                row.prompt_tokens,
+                row.completion_tokens,
+                row.ended_at,
+            )
         )
     return found
 
@@ -95,7 +113,7 @@ async def recent(
 _RECENT = text("""
     SELECT c.* FROM unnest(CAST(:jobs AS uuid[])) AS asked (job_id)
     CROSS JOIN LATERAL (
-        SELECT job_id, accepted, accepted + rejected + failed AS settled, prompt_tokens,
+        SELECT job_id, arm, accepted, accepted + rejected + failed AS settled, prompt_tokens,
             completion_tokens, ended_at
         FROM chunk
         WHERE job_id = asked.job_id AND state = 'done' AND accepted + rejected + failed > 0
@@ -106,11 +124,11 @@ _RECENT = text("""
 
 
 def of(
-    job: Job, account: Ledger, seen: tuple[datetime, Sequence[Ended]], prices: Prices | None
+    job: Job, account: Ledger, seen: tuple[datetime, Sequence[Ended]], tariff: Tariff | None
 ) -> ForecastView | None:
     """None until a chunk has ended that had an accepted record."""
     clock, ended = seen
-    asks = job.teacher_id is not None
+    asks = job.teacher_id is not None and not job.compares
     need = job.num_records - account.accepted if asks else account.open
     chunks = ended[-CHUNKS:]
     made = [c.accepted if asks else c.settled for c in chunks]
@@ -123,7 +141,6 @@ def of(
     samples = span([c.settled for c in chunks])
     seconds = _seconds(ended, made, need)
     room = job.max_candidates - account.settled
-    spends = prices is not None and asks
     return ForecastView(
         samples=samples,
         prompt_tokens=span([c.prompt_tokens for c in chunks]),
@@ -132,8 +149,8 @@ def of(
         ends_at=None
         if seconds is None or job.state == "paused"
         else clock + timedelta(seconds=min(seconds.expected, 1e9)),
-        cost=span([_cost(c, prices) for c in chunks]) if spends and prices else None,
-        currency=prices.currency if prices else None,
+        cost=span([_cost(c, tariff) for c in chunks]) if tariff else None,
+        currency=tariff[0].currency if tariff else None,
         reaches_target=samples.expected <= room,
         chunks=len(chunks),
     )
@@ -148,9 +165,8 @@ def _seconds(ended: Sequence[Ended], made: Sequence[int], need: int) -> Span | N
     return predict(counted, gaps, need) if sum(counted) else None
 
 
-def _cost(chunk: Ended, prices: Prices) -> float:
-    prompt, completion = chunk.prompt_tokens, chunk.completion_tokens
-    return (prompt * prices.prompt + completion * prices.completion) / 1e6
+def _cost(chunk: Ended, tariff: Tariff) -> float:
+    return tariff[chunk.arm].of(chunk.prompt_tokens, chunk.completion_tokens)
 
 
 def predict(made: Sequence[int], amounts: Sequence[float], need: int) -> Span:

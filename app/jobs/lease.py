@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus.item import arm_of
 from app.jobs import events
 
 
@@ -31,6 +32,10 @@ class Claim:
     items: int
     losses: int
     """How many holders died with it since it last got on."""
+
+    @property
+    def arm(self) -> int:
+        return arm_of(self.first_item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +68,30 @@ async def _started(session: AsyncSession, row: Any) -> Claim | None:
     return Claim(row.id, row.epoch, row.job_id, row.seq, row.first_item, row.items, row.losses)
 
 
-# A handful of each job's first chunks are candidates: enough to pass those that a racing claim has
-# locked, and no scan over a large job's thousands.
+# A handful of each arm's first chunks are candidates: enough to pass those that a racing claim has
+# locked, and no scan over a large job's thousands. Of running chunks, this teacher's count.
 _CLAIM = text("""
     WITH candidate AS (
-        SELECT c.id, j.priority, j.id AS job_id, c.seq,
+        SELECT c.id, j.priority, j.id AS job_id, c.seq, a.arm,
             (SELECT count(*) FROM chunk AS r
-             WHERE r.job_id = j.id AND r.state = 'running') AS running
+             WHERE r.job_id = j.id AND r.state = 'running' AND (j.arms = 1 OR EXISTS (
+                 SELECT FROM job_arm
+                 WHERE job_id = r.job_id AND arm = r.arm AND teacher_id = :teacher
+             ))) AS running
         FROM job AS j
-        JOIN teacher AS t ON t.id = j.teacher_id
+        JOIN job_arm AS a ON a.job_id = j.id AND a.teacher_id = :teacher
+        JOIN teacher AS t ON t.id = a.teacher_id
         CROSS JOIN LATERAL (
             SELECT id, seq FROM chunk
-            WHERE job_id = j.id AND state = 'ready' ORDER BY seq LIMIT 16
+            WHERE job_id = a.job_id AND arm = a.arm AND state = 'ready' ORDER BY seq LIMIT 16
         ) AS c
-        WHERE j.teacher_id = :teacher AND j.state IN ('queued', 'running')
+        WHERE j.state IN ('queued', 'running') AND (j.teacher_id = :teacher OR j.arms > 1)
           AND (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
     ), best AS (
         SELECT chunk.id FROM chunk JOIN candidate USING (id)
         WHERE chunk.state = 'ready'
-        ORDER BY candidate.priority DESC, candidate.running, candidate.job_id, candidate.seq
+        ORDER BY candidate.priority DESC, candidate.running, candidate.job_id, candidate.seq,
+            candidate.arm
         LIMIT 1
         FOR UPDATE OF chunk SKIP LOCKED
     )
@@ -118,7 +128,7 @@ _CLAIM_STORED = text("""
         lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now())
     WHERE id = (
         SELECT c.id FROM chunk AS c JOIN job AS j ON j.id = c.job_id
-        WHERE c.job_id = :job AND c.state = 'ready'
+        WHERE c.job_id = :job AND c.arm = 0 AND c.state = 'ready'
           AND j.teacher_id IS NULL AND j.state IN ('queued', 'running')
           AND NOT EXISTS (SELECT FROM chunk WHERE job_id = :job AND state = 'running')
         ORDER BY c.seq LIMIT 1
@@ -256,33 +266,6 @@ _CANCEL_READY = text("""
     WHERE id IN (
         SELECT id FROM chunk WHERE job_id = :job AND state = 'ready' FOR UPDATE SKIP LOCKED
     )
-""")
-
-
-async def plan(
-    session: AsyncSession,
-    job_id: UUID,
-    *,
-    first_item: int,
-    items: int,
-    per_chunk: int,
-    samples: int,
-) -> None:
-    """Add chunks for `items` items from `first_item` on; `samples` of each."""
-    await session.execute(
-        _PLAN,
-        {"job": job_id, "first": first_item, "n": items, "per": per_chunk, "samples": samples},
-    )
-
-
-_PLAN = text("""
-    INSERT INTO chunk (job_id, seq, first_item, items, samples)
-    SELECT :job,
-        (SELECT coalesce(max(seq) + 1, 0) FROM chunk WHERE job_id = :job) + k,
-        CAST(:first AS int8) + k * :per,
-        least(:per, :n - k * :per),
-        least(:per, :n - k * :per) * :samples
-    FROM generate_series(0, (CAST(:n AS int8) - 1) / :per) AS k
 """)
 
 

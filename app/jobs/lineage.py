@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
 from app.corpus.candidate import Place
+from app.corpus.item import arm_of
 from app.corpus.models import StoredCompletion, StoredRecord, Tombstone
 from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.db import Database
 from app.jobs import store
+from app.jobs.arms import Arm, arms_of
 from app.jobs.blueprint import Blueprint, Question
 from app.jobs.documents import ImportSpec, Source
 from app.jobs.models import Job
@@ -72,6 +74,8 @@ class LineageView(BaseModel):
     anew."""
     job_digest: str
     """Of the document of that job."""
+    arm: str | None = Field(examples=["default/question-answer@2"])
+    """In a comparison, the arm that asked."""
     template: str | None
     few_shot: FewShotShown | None
     seed: SeedShown | None
@@ -161,7 +165,7 @@ def _winner(record_id: UUID, found: StoredRecord | Tombstone | None) -> WinnerVi
 class _Asked:
     """How a reply was asked for, before anything is rendered."""
 
-    spec: JobSpec
+    arm: Arm
     blueprint: Blueprint
     seq: int
     row: tuple[int, Row, int | None]
@@ -180,13 +184,13 @@ async def _origin(session: AsyncSession, place: Place) -> _Origin | None:
     if reply is None:
         return None
     job = await store.get(session, reply.job_id)
-    blueprint = (await read_source(session, job)).blueprint
-    if blueprint is None:
+    if job.kind == "import":
         return _Origin(reply, job, None)
+    arm = arms_of(JobSpec.model_validate(job.document))[arm_of(reply.item)]
+    blueprint = (await read_source(session, job)).blueprints[arm.number]
     seq = await store.chunk_of(session, job.id, reply.item)
     [row] = await blueprint.rows(session, [reply.item])
-    spec = JobSpec.model_validate(job.document)
-    return _Origin(reply, job, _Asked(spec, blueprint, seq or 0, row))
+    return _Origin(reply, job, _Asked(arm, blueprint, seq or 0, row))
 
 
 async def _made(pool: RenderPool, origin: _Origin | None) -> Made:
@@ -204,6 +208,7 @@ def _imported(origin: _Origin) -> LineageView:
         kind="import",
         reply=_place(origin.reply),
         job_digest=origin.job.digest,
+        arm=None,
         template=None,
         few_shot=None,
         seed=None,
@@ -216,12 +221,14 @@ def _imported(origin: _Origin) -> LineageView:
 
 
 def _generated(origin: _Origin, asked: _Asked) -> LineageView:
-    reply, seeds = origin.reply, asked.spec.seeds
+    reply, spec = origin.reply, asked.arm.spec
+    seeds = spec.seeds
     return LineageView(
         kind="generate",
         reply=_place(reply),
         job_digest=origin.job.digest,
-        template=str(asked.spec.template),
+        arm=asked.arm.name,
+        template=str(spec.template),
         few_shot=_few_shot(asked),
         seed=SeedShown(
             dataset=None if seeds.dataset is None else str(seeds.dataset),
@@ -230,7 +237,7 @@ def _generated(origin: _Origin, asked: _Asked) -> LineageView:
         ),
         inputs=reply.inputs,
         teacher=TeacherShown(
-            name=str(asked.spec.teacher), model=reply.model, fingerprint=reply.fingerprint
+            name=str(asked.arm.teacher), model=reply.model, fingerprint=reply.fingerprint
         ),
         sampling=asked.blueprint.sampling.model_dump(mode="json", exclude_none=True),
         file=None,
@@ -243,10 +250,11 @@ def _place(reply: StoredCompletion) -> PlaceView:
 
 
 def _few_shot(asked: _Asked) -> FewShotShown | None:
-    if asked.spec.few_shot is None:
+    shown = asked.arm.spec.few_shot
+    if shown is None:
         return None
     return FewShotShown(
-        set=str(asked.spec.few_shot.set_),
+        set=str(shown.set_),
         examples=[
             ExampleView(inputs=example.inputs, response=example.response)
             for example in asked.blueprint.examples(asked.seq)

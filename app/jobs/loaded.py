@@ -15,7 +15,8 @@ from app.corpus.pool import Pools
 from app.curation.chain import Chain
 from app.curation.text import for_display
 from app.db import Database
-from app.jobs import store
+from app.jobs import arm_rows, store
+from app.jobs.arms import arm_alone
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.durable import transaction
@@ -38,9 +39,10 @@ _JOBS_REMEMBERED = 64
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A job on one worker."""
+    """A job's arm on one worker."""
 
     job_id: UUID
+    arm: int
     target: Target
     teacher: Teacher
     samples_per_item: int
@@ -120,7 +122,7 @@ class Loaded:
             schema=self.blueprint.schema,
             deadline=tools.deadline,
             party=self.party,
-            out=tools.in_flight.of(self.job_id),
+            out=tools.in_flight.of(self.job_id, self.arm),
         )
 
 
@@ -138,7 +140,7 @@ class Tools:
     in_flight: InFlight = field(default_factory=InFlight)
     judged: set[UUID] = field(default_factory=set)
     """Jobs whose smoke gate is decided."""
-    _known: OrderedDict[UUID, Loaded | Stored] = field(default_factory=OrderedDict)
+    _known: OrderedDict[tuple[UUID, int], Loaded | Stored] = field(default_factory=OrderedDict)
 
     async def bands_of(self, target: Target) -> Bands:
         """What near-duplicates in a corpus are found by; at first all of it is read, while nobody
@@ -163,33 +165,38 @@ class Tools:
         )
         return await asyncio.to_thread(pool.hear, candidates)
 
-    async def load(self, session: AsyncSession, job_id: UUID) -> Loaded | Stored:
-        """The job, remembered from earlier chunks: its document never changes. Its teacher does,
-        so that one is read again.
+    async def load(self, session: AsyncSession, claim: Claim) -> Loaded | Stored:
+        """The job's arm, remembered from earlier chunks: its document never changes. Its teacher
+        does, so that one is read again.
         """
-        known = self._known.get(job_id)
+        key = claim.job_id, claim.arm
+        known = self._known.get(key)
         if isinstance(known, Stored):
             return known
         if known is None:
-            known = await _read(session, job_id)
+            known = await _read(session, claim)
         else:
             teacher = await teachers.by_id(session, known.teacher.id)
             known = replace(known, teacher=teacher)
-        self._known[job_id] = known
+        self._known[key] = known
         if len(self._known) > _JOBS_REMEMBERED:
             self._known.popitem(last=False)
         return known
 
 
-async def _read(session: AsyncSession, job_id: UUID) -> Loaded | Stored:
-    job = await store.get(session, job_id)
+async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:
+    job = await store.get(session, claim.job_id)
     if job.teacher_id is None:
         return await read_stored(session, job)
-    blueprint = await read_blueprint(session, JobSpec.model_validate(job.document))
+    spec = arm_alone(JobSpec.model_validate(job.document), claim.arm)
+    blueprint = await read_blueprint(session, spec)
     return Loaded(
-        job_id=job_id,
+        job_id=job.id,
+        arm=claim.arm,
         target=await corpora.target(session, job.corpus_id, blueprint.near, blueprint.rouge),
-        teacher=await teachers.by_id(session, job.teacher_id),
+        teacher=await teachers.by_id(
+            session, await arm_rows.teacher_of(session, job.id, claim.arm)
+        ),
         samples_per_item=job.samples_per_item,
         blueprint=blueprint,
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.corpus.item import ROWS
 from app.db import Base, new_id, now
 
 
@@ -33,6 +34,14 @@ class Job(Base, kw_only=True):
             "priority",
             postgresql_where=text("state IN ('queued', 'running', 'paused', 'cancelling')"),
         ),
+        # A claim of any teacher looks at these: hardly any job has several arms.
+        Index(
+            "ix_job_several",
+            "id",
+            postgresql_where=text(
+                "arms > 1 AND state IN ('queued', 'running', 'paused', 'cancelling')"
+            ),
+        ),
         Index(None, "namespace", "id"),
         Index(None, "corpus_id", "id"),
         Index(
@@ -53,6 +62,7 @@ class Job(Base, kw_only=True):
     teacher_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("teacher.id"), default=None, index=True
     )
+    """Of its first arm, as what follows; null for one that asks nobody."""
     template_version_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("template_version.id"), default=None, index=True
     )
@@ -65,6 +75,10 @@ class Job(Base, kw_only=True):
     num_records: Mapped[int]
     max_candidates: Mapped[int]
     samples_per_item: Mapped[int]
+    arms: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
+    """How many it has; see `JobArm`."""
+    compares: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Whether all arms are asked about the same rows; else they share them out."""
     priority: Mapped[int] = mapped_column(default=0)
     before: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """Of a reprocess job: how its replies had been decided, by reason; `accepted` is one."""
@@ -89,21 +103,46 @@ class Job(Base, kw_only=True):
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
+class JobArm(Base, kw_only=True):
+    """One of those who are asked for a job: a teacher with a template version. A job that asks
+    nobody has none.
+    """
+
+    __tablename__ = "job_arm"
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    arm: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    """From 0; what the number of an item begins with."""
+    name: Mapped[str | None] = mapped_column(default=None)
+    """What it is called in a comparison."""
+    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("teacher.id"), index=True)
+    template_version_id: Mapped[UUID] = mapped_column(ForeignKey("template_version.id"), index=True)
+    few_shot_version_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("few_shot_version.id"), default=None, index=True
+    )
+    weight: Mapped[float] = mapped_column(default=1.0, server_default="1")
+    account: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Its part of the job's ledger, once that has ended, where there are other arms."""
+
+
 class Chunk(Base, kw_only=True):
-    """A run of consecutive items; what one worker holds at a time."""
+    """A run of consecutive items of one arm; what one worker holds at a time."""
 
     __tablename__ = "chunk"
     __table_args__ = (
-        UniqueConstraint("job_id", "seq"),
+        UniqueConstraint("job_id", "arm", "seq"),
+        CheckConstraint(f"arm = first_item / {ROWS}", name="arm_of_items"),
         CheckConstraint("state IN ('ready', 'running', 'done')", name="state"),
         CheckConstraint("accepted + rejected + failed + cancelled <= samples", name="adds_up"),
-        Index("ix_chunk_ready", "job_id", "seq", postgresql_where=text("state = 'ready'")),
+        Index("ix_chunk_ready", "job_id", "arm", "seq", postgresql_where=text("state = 'ready'")),
         Index("ix_chunk_running", "lease_until", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[UUID] = new_id()
     job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"))
+    arm: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     seq: Mapped[int]
+    """Its number in its arm: chunks of one number, in the arms of a comparison, have the same rows
+    and show the same examples."""
     first_item: Mapped[int]
     items: Mapped[int]
     samples: Mapped[int]

@@ -176,13 +176,13 @@ async def curve(session: AsyncSession, job_id: UUID) -> list[Point]:
 
 _CURVE = text("""
     WITH compared AS (
-        SELECT seq, accepted, accepted + (
+        SELECT seq, arm, accepted, accepted + (
             SELECT coalesce(sum(CAST(value AS int8)), 0) FROM jsonb_each_text(reasons)
             WHERE key LIKE 'dedup.%'
         ) AS candidates
         FROM chunk WHERE job_id = :job
     ), cut AS (
-        SELECT accepted, candidates, ntile(:points) OVER (ORDER BY seq) AS piece
+        SELECT accepted, candidates, ntile(:points) OVER (ORDER BY seq, arm) AS piece
         FROM compared WHERE candidates > 0
     )
     SELECT sum(sum(candidates)) OVER (ORDER BY piece) AS until,

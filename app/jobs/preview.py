@@ -2,28 +2,34 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import dedup
 from app.corpus import store as corpora
 from app.corpus.candidate import Candidate, Place, Target
+from app.corpus.item import item_at
 from app.corpus.schemas import FlagView
-from app.curation.chain import Chain, Curated
+from app.curation.chain import Curated
 from app.curation.text import for_display
 from app.curation.verdict import Verdict
 from app.db import Database
 from app.errors import Unavailable
+from app.jobs.arms import Arm, arms_of
 from app.jobs.ask import Answered, Asker, Unanswered
-from app.jobs.blueprint import Question, read_blueprint
-from app.jobs.resolve import resolve
+from app.jobs.blueprint import Blueprint, Question, read_blueprint
+from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
 from app.prompts.sandbox import RenderPool
+from app.seeds.spec import Row
 from app.teachers.clients import Clients
 from app.teachers.completion import Completion
 from app.teachers.failures import TeacherFailure
+from app.teachers.models import Teacher
 
 MOST_ROWS = 20
 DEADLINE = 120.0
@@ -71,6 +77,9 @@ class PreviewSample(BaseModel):
 
 class PreviewRow(BaseModel):
     item: int
+    arm: str | None
+    """Which arm of a comparison was asked, or which of several teachers; each is asked about every
+    row."""
     inputs: dict[str, Any]
     prompt: list[MessageView]
     problem: str | None
@@ -85,47 +94,83 @@ class PreviewView(BaseModel):
     rows: list[PreviewRow]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One arm, ready to be asked."""
+
+    name: str | None
+    teacher: Teacher
+    blueprint: Blueprint
+    target: Target
+    rows: Sequence[tuple[int, Row, int | None]]
+
+
 async def preview(
     database: Database, pool: RenderPool, clients: Clients, spec: JobSpec, rows: int
 ) -> PreviewView:
-    """Raises `Invalid` as a submission would, and `Unavailable` where the teacher is away."""
+    """Raises `Invalid` as a submission would, and `Unavailable` where a teacher is away."""
     async with database.unit_of_work() as session:
         resolved = await resolve(session, spec)
-        blueprint = await read_blueprint(session, resolved.spec)
-        wanted = await blueprint.rows(session, range(rows))
-        corpus = await corpora.find(session, spec.corpus)
-        nowhere = UUID(int=0)
-        target = await corpora.target(
-            session, corpus.id if corpus else nowhere, blueprint.near, blueprint.rouge
-        )
-    questions = await blueprint.questions(pool, wanted, 0)
+        arms = [await _arm(session, each, rows) for each in _arms(resolved)]
+    name = resolved.digest[:12]
+    try:
+        async with asyncio.timeout(DEADLINE):
+            shown = await asyncio.gather(*(_shown(arm, pool, clients, name) for arm in arms))
+    except TimeoutError as slow:
+        names = ", ".join(sorted({arm.teacher.ref for arm in arms}))
+        raise Unavailable(
+            "preview.too_slow",
+            f"the teacher {names} took more than {DEADLINE:.0f} seconds",
+            hint="Ask for fewer rows, or for fewer max_tokens.",
+        ) from slow
+    marked = [
+        await _mark_duplicates(database, arm.target, each)
+        for arm, each in zip(arms, shown, strict=True)
+    ]
+    # Row by row, so that what arms make of the same row stands together.
+    views = [row for of_row in zip(*marked, strict=True) for row in of_row]
+    return PreviewView(document=resolved.document, digest=resolved.digest, rows=views)
+
+
+def _arms(resolved: Resolved) -> list[tuple[Arm, Teacher]]:
+    teachers = [each.teacher for each in resolved.arms]
+    return list(zip(arms_of(resolved.spec), teachers, strict=True))
+
+
+async def _arm(session: AsyncSession, each: tuple[Arm, Teacher], rows: int) -> _Asked:
+    arm, teacher = each
+    blueprint = await read_blueprint(session, arm.alone)
+    corpus = await corpora.find(session, arm.spec.corpus)
+    where = corpus.id if corpus else UUID(int=0)
+    return _Asked(
+        name=arm.name or (str(arm.teacher) if arm.shared else None),
+        teacher=teacher,
+        blueprint=blueprint,
+        target=await corpora.target(session, where, blueprint.near, blueprint.rouge),
+        rows=await blueprint.rows(session, [item_at(arm.number, row) for row in range(rows)]),
+    )
+
+
+async def _shown(
+    arm: _Asked, pool: RenderPool, clients: Clients, name: str
+) -> list[tuple[PreviewRow, list[Curated]]]:
+    blueprint = arm.blueprint
+    questions = await blueprint.questions(pool, arm.rows, 0)
     asker = Asker(
-        client=clients.of(resolved.teacher),
+        client=clients.of(arm.teacher),
         sampling=blueprint.sampling,
         schema=blueprint.schema,
         deadline=DEADLINE,
     )
     try:
-        async with asyncio.timeout(DEADLINE):
-            results = await asyncio.gather(
-                *(_ask(asker, question, resolved.digest[:12]) for question in questions)
-            )
+        results = await asyncio.gather(*(_ask(asker, question, name) for question in questions))
     except TeacherFailure as failure:
         raise Unavailable(
-            failure.reason, f"the teacher {spec.teacher} does not answer: {failure.message}"
+            failure.reason, f"the teacher {arm.teacher.ref} does not answer: {failure.message}"
         ) from failure
-    except TimeoutError as slow:
-        raise Unavailable(
-            "preview.too_slow",
-            f"the teacher {spec.teacher} took more than {DEADLINE:.0f} seconds",
-            hint="Ask for fewer rows, or for fewer max_tokens.",
-        ) from slow
-    shown = [
-        _row(blueprint.chain, question, result)
-        for question, result in zip(questions, results, strict=True)
+    return [
+        _row(arm, question, result) for question, result in zip(questions, results, strict=True)
     ]
-    views = await _mark_duplicates(database, target, shown)
-    return PreviewView(document=resolved.document, digest=resolved.digest, rows=views)
 
 
 async def _ask(asker: Asker, question: Question, name: str) -> Answered | Unanswered:
@@ -135,13 +180,15 @@ async def _ask(asker: Asker, question: Question, name: str) -> Answered | Unansw
 
 
 def _row(
-    chain: Chain, question: Question, result: Answered | Unanswered
+    arm: _Asked, question: Question, result: Answered | Unanswered
 ) -> tuple[PreviewRow, list[Curated]]:
+    chain = arm.blueprint.chain
     answered = result.completions if isinstance(result, Answered) else ()
     curated = [chain.curate(one, question.inputs, question.prompt) for one in answered]
     messages = question.prompt.messages if question.prompt else ()
     row = PreviewRow(
         item=question.item,
+        arm=arm.name,
         inputs=question.inputs,
         prompt=[MessageView(role=m.role, content=m.content) for m in messages],
         problem=f"{result.reason}: {result.detail}" if isinstance(result, Unanswered) else None,
@@ -169,7 +216,9 @@ def _sample(completion: Completion, curated: Curated) -> PreviewSample:
 async def _mark_duplicates(
     database: Database, target: Target, shown: Sequence[tuple[PreviewRow, list[Curated]]]
 ) -> list[PreviewRow]:
-    """Say of what would be accepted whether the corpus, or an earlier row here, has it already."""
+    """Say of what would be accepted whether the corpus, or an earlier row of the arm, has it
+    already.
+    """
     samples = {
         Place(target.corpus_id, row.item, number): (sample, one)
         for row, curated in shown

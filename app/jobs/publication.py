@@ -1,5 +1,6 @@
 """The version that a job publishes when it has finished."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -33,11 +34,12 @@ async def check_publication(
     corpus: Corpus | None,
     columns: dict[str, str],
     spec: PublishSpec,
-    teacher: Teacher,
+    asked: Sequence[Teacher],
 ) -> None:
     """Refuse at submission what publishing would refuse after a night's work."""
-    if spec.terms_override is None and teacher.training == FORBIDDEN:
-        raise refusal([teacher.ref])
+    forbidden = {teacher.ref for teacher in asked if teacher.training == FORBIDDEN}
+    if spec.terms_override is None and forbidden:
+        raise refusal(forbidden)
     kinds = {name: kind_of(kind) for name, kind in columns.items()}
     spec.layout.check(kinds, at="/publish/layout")
     check_mix(spec, kinds, at="/publish")

@@ -12,7 +12,7 @@ from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid
 from app.evaluations.pin import pinned
-from app.jobs import lease, store, tickets
+from app.jobs import deal, store, tickets
 from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.documents import ReprocessSpec
 from app.jobs.models import Job
@@ -90,13 +90,8 @@ async def _queue(
     job.num_records = job.max_candidates = planned.replies
     job.before = {"accepted": planned.accepted, "reasons": planned.reasons}
     await session.flush()
-    await lease.plan(
-        session,
-        job.id,
-        first_item=0,
-        items=planned.replies,
-        per_chunk=stored_per_chunk(planned.replies),
-        samples=1,
+    await deal.plan(
+        session, job, first_row=0, rows=planned.replies, per_chunk=stored_per_chunk(planned.replies)
     )
     await tickets.issue_stored(session)
     return job

@@ -1,20 +1,25 @@
 """From a job document to the resolved one: everything checked and pinned before work is queued."""
 
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import store as corpora
+from app.curation.accept import AcceptSpec
 from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
 from app.evaluations.pin import pinned
+from app.jobs.arm_spec import FewShotSpec
+from app.jobs.arms import Arm, ResolvedArm, arms_of
 from app.jobs.columns import check_columns, columns_of, policy_of
+from app.jobs.comparable import check_alike, check_arms, pinned_arms
 from app.jobs.publication import check_publication
-from app.jobs.schemas import MOST_RECORDS, FewShotSpec, JobSpec
+from app.jobs.schemas import JobSpec
+from app.jobs.target import target_of
 from app.names import Ref
 from app.prompts import store as prompts
 from app.prompts.few_shot import check_examples
@@ -26,8 +31,6 @@ from app.teachers import store as teachers
 from app.teachers.models import Teacher
 from app.teachers.sampling import Sampling
 
-CANDIDATES_PER_RECORD = 5
-"""The most candidates for each record wanted, where the document sets no limit."""
 _ROWS_CHECKED = 1_000
 """Rows written in the document that are checked against the template before anything is queued."""
 
@@ -38,14 +41,14 @@ T = TypeVar("T")
 class Resolved:
     spec: JobSpec
     """Every reference with its version, every default written out."""
-    teacher: Teacher
-    template_version_id: UUID
-    few_shot_version_id: UUID | None
+    arms: Sequence[ResolvedArm]
     seed_version_id: UUID | None
     columns: dict[str, str]
     dedup: DedupSpec
     num_records: int
     max_candidates: int
+    rows: int
+    """What its first chunks ask about, in each arm of a comparison."""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -57,68 +60,79 @@ class Resolved:
 
     @property
     def samples_per_item(self) -> int:
-        return self.spec.sampling.n if self.spec.sampling else 1
+        return self.arms[0].samples
 
 
 async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     """Raises `Invalid` that names every field of the document that cannot be carried out."""
+    check_arms(spec)
     corpus = await corpora.find(session, spec.corpus)
-    teacher = await named("/teacher", spec.teacher, teachers.get(session, spec.teacher))
-    able = teacher.known_capabilities
-    if able is not None and not able.chat:
-        raise Invalid.at("/teacher", "should be one that chats: this one embeds", str(spec.teacher))
-    version = await named(
-        "/template", spec.template, prompts.resolve_template(session, spec.template)
-    )
-    template = version.template
-    few_shot, few_shot_id = await _few_shot(session, spec, template)
-    plan, seed_ref, seed_id = await _seeds(session, spec, template)
-    sampling = _sampling(spec, template, teacher)
+    arms = [await _arm(session, arm) for arm in arms_of(spec)]
+    first = arms[0]
+    check_alike(arms)
+    plan, seed_ref, seed_id = await _seeds(session, spec, [each.template.template for each in arms])
     # Checked as it was written: resolving puts the filters into another order.
-    spec.accept.check(template.fields)
-    against = await pinned(
-        session, spec.corpus.namespace, spec.accept.decontaminate, "/accept/decontaminate"
-    )
-    accept = spec.accept.resolved(template.format).model_copy(update={"decontaminate": against})
-    columns = columns_of(template.inputs, template.response)
-    check_columns(corpus, columns)
+    for each in arms:
+        spec.accept.check(each.template.template.fields)
+    check_columns(corpus, first.columns)
+    template = first.template.template
     dedup = policy_of(spec.dedup, corpus, template.dedup, template.input_names, template.response)
     if spec.publish is not None:
-        await check_publication(session, corpus, columns, spec.publish, teacher)
-
-    num_records = spec.num_records
-    if num_records is None:
-        num_records = max(plan.count, 1) * plan.cells * sampling.n
-        if num_records > MOST_RECORDS:
-            raise Invalid.at("/num_records", "should be said: the seeds give too many rows")
-        candidates = spec.limits.max_candidates or num_records
-    else:
-        candidates = spec.limits.max_candidates or num_records * CANDIDATES_PER_RECORD
-    if candidates < sampling.n:
-        raise Invalid.at("/limits/max_candidates", "should be at least sampling.n", candidates)
+        teachers_ = [each.teacher for each in arms]
+        await check_publication(session, corpus, first.columns, spec.publish, teachers_)
+    target = target_of(spec, arms, max(plan.count, 1) * plan.cells)
+    limits = spec.limits.model_copy(update={"max_candidates": target.limit})
     resolved = spec.model_copy(
         update={
-            "template": version.ref,
-            "few_shot": few_shot,
+            **pinned_arms(spec, arms, target.rows),
             "seeds": spec.seeds.model_copy(update={"dataset": seed_ref}),
-            "sampling": sampling,
-            "accept": accept,
+            "accept": await _accept(session, spec, arms),
             "dedup": dedup,
-            "num_records": num_records,
-            "limits": spec.limits.model_copy(update={"max_candidates": candidates}),
+            "num_records": None if spec.compare else target.records,
+            "limits": limits,
         }
     )
     return Resolved(
         spec=resolved,
-        teacher=teacher,
-        template_version_id=version.id,
-        few_shot_version_id=few_shot_id,
+        arms=arms,
         seed_version_id=seed_id,
-        columns=columns,
+        columns=first.columns,
         dedup=dedup,
-        num_records=num_records,
-        max_candidates=candidates,
+        num_records=target.records,
+        max_candidates=target.candidates,
+        rows=target.rows,
     )
+
+
+async def _arm(session: AsyncSession, arm: Arm) -> ResolvedArm:
+    spec, at = arm.alone, arm.at("teacher")
+    teacher = await named(at, arm.teacher, teachers.get(session, arm.teacher))
+    able = teacher.known_capabilities
+    if able is not None and not able.chat:
+        raise Invalid.at(at, "should be one that chats: this one embeds", str(arm.teacher))
+    looking = prompts.resolve_template(session, spec.template)
+    version = await named(arm.at("template"), spec.template, looking)
+    few_shot, few_shot_id = await _few_shot(session, arm, version.template)
+    sampling = _sampling(arm, version.template, teacher)
+    changes = {"template": version.ref, "few_shot": few_shot, "sampling": sampling}
+    return ResolvedArm(
+        arm=replace(arm, spec=arm.spec.model_copy(update=changes)),
+        teacher=teacher,
+        template=version,
+        few_shot_version_id=few_shot_id,
+        columns=columns_of(version.template.inputs, version.template.response),
+    )
+
+
+async def _accept(session: AsyncSession, spec: JobSpec, arms: Sequence[ResolvedArm]) -> AcceptSpec:
+    held = spec.accept.decontaminate
+    against = await pinned(session, spec.corpus.namespace, held, "/accept/decontaminate")
+    formats = {each.template.template.format for each in arms}
+    changes: dict[str, Any] = {"decontaminate": against}
+    if len(formats) > 1 and spec.accept.parse is None:
+        changes["parse"] = None  # each arm's as its template asks for it
+    accept = spec.accept.resolved(arms[0].template.template.format)
+    return accept.model_copy(update=changes)
 
 
 async def named(field: str, value: object, looking: Awaitable[T]) -> T:
@@ -135,40 +149,43 @@ async def named(field: str, value: object, looking: Awaitable[T]) -> T:
 
 
 async def _few_shot(
-    session: AsyncSession, spec: JobSpec, template: Template
+    session: AsyncSession, arm: Arm, template: Template
 ) -> tuple[FewShotSpec | None, UUID | None]:
+    spec = arm.spec
     if spec.few_shot is None:
         return None, None
     name = spec.few_shot.set_
-    version = await named("/few_shot/set", name, prompts.resolve_few_shot(session, name))
+    looking = prompts.resolve_few_shot(session, name)
+    version = await named(arm.at("few_shot/set"), name, looking)
     examples = version.few_shot.examples
     k = spec.few_shot.k or len(examples)
     if k > len(examples):
-        raise Invalid.at(
-            "/few_shot/k", f"should be at most {len(examples)}: so many has {version.ref}", k
-        )
-    check_examples(template, examples, at="/few_shot/set/examples")
+        most = f"should be at most {len(examples)}: so many has {version.ref}"
+        raise Invalid.at(arm.at("few_shot/k"), most, k)
+    check_examples(template, examples, at=arm.at("few_shot/set/examples"))
     pinned = spec.few_shot.model_copy(update={"set_": version.ref, "k": k})
     return pinned, version.id
 
 
 async def _seeds(
-    session: AsyncSession, spec: JobSpec, template: Template
+    session: AsyncSession, spec: JobSpec, templates: Sequence[Template]
 ) -> tuple[SeedPlan, Ref | None, UUID | None]:
-    needed = [name for name in template.input_names if name in template.inputs["required"]]
     if spec.seeds.dataset is not None:
         name = spec.seeds.dataset
         dataset, version = await named("/seeds/dataset", name, seeds.get(session, name))
         plan = SeedPlan.of(spec.seeds, version.rows, version.columns)
-        _check_inputs(plan, template, needed)
+        for template in templates:
+            _check_inputs(plan, template)
         return plan, Ref(dataset.namespace, dataset.name, version.version), version.id
     plan = SeedPlan.of(spec.seeds)
-    _check_inputs(plan, template, needed)
-    _check_rows(plan, template)
+    for template in templates:
+        _check_inputs(plan, template)
+        _check_rows(plan, template)
     return plan, None, None
 
 
-def _check_inputs(plan: SeedPlan, template: Template, needed: Sequence[str]) -> None:
+def _check_inputs(plan: SeedPlan, template: Template) -> None:
+    needed = [name for name in template.input_names if name in template.inputs["required"]]
     optional = [n for n in template.input_names if n in plan.fields and n not in needed]
     plan.check([*needed, *optional])
 
@@ -182,11 +199,12 @@ def _check_rows(plan: SeedPlan, template: Template) -> None:
             raise Invalid.at(f"/seeds{place}", f"{problem}, in the row {values}"[:500])
 
 
-def _sampling(spec: JobSpec, template: Template, teacher: Teacher) -> Sampling:
+def _sampling(arm: Arm, template: Template, teacher: Teacher) -> Sampling:
+    spec = arm.spec
     given = spec.sampling.model_dump(exclude_unset=True) if spec.sampling else {}
     sampling = Sampling.model_validate({**template.sampling, **given})
     for field, problem, value in _beyond(sampling, teacher):
-        raise Invalid.at(f"/sampling/{field}", problem, value)
+        raise Invalid.at(arm.at(f"sampling/{field}"), problem, value)
     return sampling
 
 

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from app.curation import funnel
 from app.curation.accept import AcceptSpec
 from app.curation.novelty import DedupSpec
 from app.datasets.spec import PublishSpec
+from app.jobs.arm_spec import CompareSpec, FewShot, Teachers
 from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
@@ -26,23 +27,8 @@ from app.webhooks.schemas import WebhookSpec
 MOST_RECORDS = 100_000_000
 
 
-def _set_alone(value: Any) -> Any:
-    """`few_shot: faq@2` is short for `{set: faq@2}`."""
-    return {"set": value} if isinstance(value, str) else value
-
-
 def _recipe_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
-
-
-class FewShotSpec(BaseModel, frozen=True, extra="forbid", validate_by_name=True):
-    set_: Ref = Field(alias="set", examples=["question-answer@1"])
-    """A few-shot set; its latest version if none is given."""
-    k: int | None = Field(default=None, ge=1, le=8, examples=[6])
-    """How many of its examples a prompt shows; all of them if it is not said."""
-    rotate: Literal["chunk", "none"] = "chunk"
-    """With `chunk`, which examples are shown and in what order changes from chunk to chunk (never
-    within one, so that the teacher's prefix cache serves); with `none`, always the first `k`."""
 
 
 class Limits(BaseModel, frozen=True, extra="forbid"):
@@ -78,11 +64,12 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
 
     corpus: Ref
     """Where records land. It is made if it does not exist."""
-    teacher: Ref
-    """Who is asked."""
+    teacher: Teachers
+    """Who is asked. Of several, each is asked about a part of the rows, as its weight says; while
+    one is away, the others go on, and after a minute they take over what it was to be asked."""
     template: Ref
     """What is asked; its latest version if none is given."""
-    few_shot: Annotated[FewShotSpec, BeforeValidator(_set_alone)] | None = None
+    few_shot: FewShot | None = None
     """The examples shown; none if it is not said."""
     seeds: SeedSpec
     """The rows that the template is rendered over, again and again until the target is reached."""
@@ -93,6 +80,10 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
     dedup: DedupSpec | None = None
     """What makes two records the same. It settles the policy of a new corpus; for one that has
     records already it should say nothing else than its policy does."""
+    compare: CompareSpec | None = None
+    """Ask several arms about the same rows, and compare what comes of it. Each arm says what is
+    different; what all of them say, such as the template, may be left out here. Its `rows` stand in
+    the place of `num_records`."""
     num_records: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[60])
     """The target, in accepted records. If it is not said, every seed row is asked once."""
     limits: Limits = Limits()
@@ -106,6 +97,17 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
     """A dataset version to publish from the corpus when the job has finished."""
     webhook: WebhookSpec | None = None
     """Whom to tell when the job has ended, however it did."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_by_every_arm(cls, value: Any) -> Any:
+        """What all arms say need not be said above them."""
+        compare = value.get("compare") if isinstance(value, dict) else None
+        arms = compare.get("arms") if isinstance(compare, dict) else None
+        if not isinstance(arms, list) or not all(isinstance(arm, dict) for arm in arms):
+            return value
+        said = [name for name in ("teacher", "template") if all(arm.get(name) for arm in arms)]
+        return {name: arms[0][name] for name in said if arms} | value
 
 
 class LedgerView(BaseModel):

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import forecast, novelty, smoke, store, workers
-from app.jobs.forecast import Prices
+from app.jobs import arm_rows, forecast, novelty, smoke, store, workers
+from app.jobs.forecast import Prices, Tariff
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
@@ -24,7 +24,7 @@ async def show(session: AsyncSession, job: Job) -> JobView:
     view.in_flight = crew.in_flight.get(job.id, 0)
     if job.state in store.LIVE:
         recent = await forecast.recent(session, [job.id])
-        view.forecast = forecast.of(job, account, recent[job.id], await prices(session, job))
+        view.forecast = forecast.of(job, account, recent[job.id], await tariff(session, job))
     return view
 
 
@@ -33,11 +33,12 @@ async def why_waiting(
 ) -> dict[UUID, tuple[str, str]]:
     """Of these jobs, those that wait for something: the state to show, and why."""
     waiting = [job for job in jobs if job.state in {"queued", "running"}]
-    away = await teachers.away(session, {job.teacher_id for job in waiting if job.teacher_id})
+    needed = await arm_rows.needed(session, waiting)
+    away = await teachers.away(session, {one for each in needed.values() for one in each})
     found = {
-        job.id: ("waiting_for_teacher", away[job.teacher_id])
-        for job in waiting
-        if job.teacher_id in away
+        job_id: ("waiting_for_teacher", "; ".join(away[one] for one in wanted))
+        for job_id, wanted in needed.items()
+        if wanted and all(one in away for one in wanted)
     }
     stuck = [j for j in waiting if j.id not in found and not accounts[j.id].chunks_running]
     if stuck and (why := (await workers.crew(session, ())).idle) is not None:
@@ -45,7 +46,14 @@ async def why_waiting(
     return found
 
 
-async def prices(session: AsyncSession, job: Job) -> Prices | None:
-    """What the job's teacher costs, where somebody said so and the caller may see it."""
-    found = await teachers.prices(session, job.teacher_id) if job.teacher_id else None
-    return None if found is None else Prices(*found)
+async def tariff(session: AsyncSession, job: Job) -> Tariff | None:
+    """What the job's teachers cost, where somebody said so of each, in one currency, and the
+    caller may see it.
+    """
+    found = {}
+    for arm, teacher in (await arm_rows.teachers_of(session, job)).items():
+        prices = await teachers.prices(session, teacher)
+        if prices is None:
+            return None
+        found[arm] = Prices(*prices)
+    return found if len({prices.currency for prices in found.values()}) == 1 else None

@@ -11,9 +11,9 @@ from app.curation.accept import AcceptSpec
 from app.curation.chain import Chain
 from app.curation.novelty import DedupSpec
 from app.curation.response import Format
-from app.curation.verdict import Record
 from app.evaluations import load as evaluations
 from app.jobs import store
+from app.jobs.arms import arms_of
 from app.jobs.blueprint import Blueprint, read_blueprint
 from app.jobs.columns import columns_of
 from app.jobs.documents import ImportSpec, ReprocessSpec
@@ -38,8 +38,8 @@ class Source:
     """The fields that tell its records from each other, where no policy says so."""
     dedup: DedupSpec
     """Its own policy, resolved."""
-    blueprint: Blueprint | None = None
-    """What its teacher was asked by; nobody was asked for what was imported."""
+    blueprints: Sequence[Blueprint] = ()
+    """What its teachers were asked by, arm by arm; nobody was asked for what was imported."""
 
     def accepts(self, spec: ReprocessSpec, template: Template | None) -> AcceptSpec:
         """What decides on its replies anew; `template` is that of the spec."""
@@ -50,24 +50,24 @@ class Source:
             return spec.accept.model_copy(update={"parse": self.accept.parse})
         return spec.accept
 
-    async def chain(
+    async def chains(
         self, session: AsyncSession, spec: ReprocessSpec, template: Template | None
-    ) -> Chain:
-        """How its replies are decided anew."""
+    ) -> list[Chain]:
+        """How the replies of each arm are decided anew; of an import, which has none, all."""
         accept = self.accepts(spec, template)
-        return Chain.of(
-            accept,
-            self.format if template is None else template.format,
-            self.response if template is None else template.response,
-            spec.dedup.on if spec.dedup else None,
-            self._examples,
-            await evaluations.load(session, accept.decontaminate or ()),
-        )
+        held = await evaluations.load(session, accept.decontaminate or ())
+        on = spec.dedup.on if spec.dedup else None
+        if not self.blueprints:
+            read_as = (self.format, self.response) if template is None else _read_as(template)
+            return [Chain.of(accept, *read_as, on, (), held)]
+        return [
+            Chain.of(accept, *_read_as(template or each.template), on, each.answers, held)
+            for each in self.blueprints
+        ]
 
-    @property
-    def _examples(self) -> list[Record]:
-        few_shot = self.blueprint.few_shot if self.blueprint else None
-        return [example.response for example in few_shot.examples] if few_shot else []
+
+def _read_as(template: Template) -> tuple[Format, dict[str, Any]]:
+    return template.format, template.response
 
 
 async def read_source(session: AsyncSession, job: Job) -> Source:
@@ -86,8 +86,9 @@ async def read_source(session: AsyncSession, job: Job) -> Source:
     spec = JobSpec.model_validate(job.document)
     # How its teacher was asked; what its records were held against does not matter here.
     unheld = spec.accept.model_copy(update={"decontaminate": ()})
-    blueprint = await read_blueprint(session, spec.model_copy(update={"accept": unheld}))
-    template = blueprint.template
+    spec_of_arms = spec.model_copy(update={"accept": unheld})
+    blueprints = [await read_blueprint(session, arm.alone) for arm in arms_of(spec_of_arms)]
+    template = blueprints[0].template
     return Source(
         accept=spec.accept,
         format=template.format,
@@ -96,7 +97,7 @@ async def read_source(session: AsyncSession, job: Job) -> Source:
         inputs=template.input_names,
         on=template.dedup,
         dedup=spec.dedup or DedupSpec(),
-        blueprint=blueprint,
+        blueprints=blueprints,
     )
 
 

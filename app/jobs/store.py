@@ -1,5 +1,6 @@
 """SQL of jobs, their ledger and their samples. Chunks are written in `lease.py` alone."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,8 +9,9 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place
+from app.corpus.item import ROWS
 from app.errors import NotFound
-from app.jobs import events
+from app.jobs import arm_rows, events
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 
@@ -46,12 +48,26 @@ async def with_replies(session: AsyncSession, corpus_id: UUID) -> Sequence[Job]:
     return (await session.scalars(query.where(~tried))).all()
 
 
-async def chunk_starts(session: AsyncSession, job_id: UUID) -> Sequence[int]:
-    """The first item of each chunk of a job; they are numbered from 0 in this order."""
-    return (await session.scalars(_CHUNK_STARTS, {"job": job_id})).all()
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Where the chunks of a job begin."""
+
+    items: Sequence[int]
+    """The first of each, in order."""
+    numbers: Sequence[int]
+
+    def seq(self, item: int) -> int:
+        """The number of the chunk that an item is in: what its prompt showed depends on that."""
+        at = bisect_right(self.items, item) - 1
+        return self.numbers[at] if at >= 0 else 0
 
 
-_CHUNK_STARTS = text("SELECT first_item FROM chunk WHERE job_id = :job ORDER BY seq")
+async def chunk_starts(session: AsyncSession, job_id: UUID) -> Starts:
+    rows = (await session.execute(_CHUNK_STARTS, {"job": job_id})).all()
+    return Starts([row.first_item for row in rows], [row.seq for row in rows])
+
+
+_CHUNK_STARTS = text("SELECT first_item, seq FROM chunk WHERE job_id = :job ORDER BY first_item")
 
 
 async def lock(session: AsyncSession, job_id: UUID) -> Job:
@@ -90,6 +106,7 @@ async def finish(
         .where(Job.id == job_id)
         .values(state=state, reason=reason, ended_at=func.now(), account=account.sums)
     )
+    await arm_rows.end(session, job_id)
     await events.note(session, job_id, "end", state=state, reason=reason)
 
 
@@ -142,18 +159,16 @@ async def ledger(session: AsyncSession, job_id: UUID) -> Ledger:
     return (await ledgers(session, [job_id]))[job_id]
 
 
-async def next_item(session: AsyncSession, job_id: UUID) -> int:
-    """The first item that no chunk of the job covers yet."""
-    return (await session.scalar(_NEXT_ITEM, {"job": job_id})) or 0
+async def next_row(session: AsyncSession, job_id: UUID) -> int:
+    """The first row that no chunk of the job covers yet."""
+    return (await session.scalar(_NEXT_ROW, {"job": job_id, "in_arm": ROWS})) or 0
 
 
-_NEXT_ITEM = text("""
-    SELECT first_item + items FROM chunk WHERE job_id = :job ORDER BY seq DESC LIMIT 1
-""")
+_NEXT_ROW = text("SELECT max(first_item % :in_arm + items) FROM chunk WHERE job_id = :job")
 
 
 async def chunk_of(session: AsyncSession, job_id: UUID, item: int) -> int | None:
-    """The number of the chunk that an item is worked in."""
+    """The number of the chunk that an item is worked in, in its arm."""
     found: int | None = await session.scalar(_CHUNK_OF, {"job": job_id, "item": item})
     return found
 

@@ -1,6 +1,5 @@
 """A job that asks nobody, as a worker holds it: all its replies are stored already."""
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus import replay
 from app.corpus import store as corpus
 from app.corpus.candidate import Reply, Target
+from app.corpus.item import arm_of
 from app.curation.chain import Chain
 from app.curation.novelty import DedupSpec
 from app.evaluations import load as evaluations
@@ -19,6 +19,7 @@ from app.jobs.blueprint import Blueprint, asked
 from app.jobs.documents import ImportSpec, ReprocessSpec
 from app.jobs.models import Job
 from app.jobs.sources import read_source, told
+from app.jobs.store import Starts
 from app.prompts import store as templates
 from app.prompts.prompt import Prompt
 from app.prompts.sandbox import RenderPool
@@ -26,17 +27,23 @@ from app.prompts.sandbox import RenderPool
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One job's replies: how they are decided, and what had been asked."""
+    """One job's replies: how they are decided, and what had been asked, arm by arm."""
 
-    chain: Chain
-    blueprint: Blueprint | None = None
-    """Nothing for what was imported."""
-    starts: Sequence[int] = ()
-    """The first item of each of its chunks."""
+    chains: Sequence[Chain]
+    blueprints: Sequence[Blueprint] = ()
+    """None for what was imported."""
+    starts: Starts | None = None
 
-    def seq(self, item: int) -> int:
-        """The chunk in which it asked for an item: what its prompt showed depends on that."""
-        return bisect_right(self.starts, item) - 1
+    def chain(self, item: int) -> Chain:
+        return self.chains[arm_of(item)]
+
+    def asks(self, item: int) -> tuple[int, int] | None:
+        """The arm and the chunk in which it asked for an item, where a filter needs its prompt."""
+        arm = arm_of(item)
+        if not self.blueprints or not self.chains[arm].needs_prompt:
+            return None
+        shows = self.starts is not None and self.blueprints[arm].shown is not None
+        return arm, self.starts.seq(item) if shows and self.starts else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Stored:
     """Nothing is left to be asked for, so that none is counted."""
 
     def chain_of(self, reply: Reply) -> Chain:
-        return self._told(reply).chain
+        return self._told(reply).chain(reply.source.item if reply.source else reply.place.item)
 
     async def unsettled(self, session: AsyncSession, first_item: int, items: int) -> list[Reply]:
         """Replies of these items that were not settled yet, in their order."""
@@ -71,18 +78,16 @@ class Stored:
         """What these replies were asked, by item of this job, where a filter needs it: rendered
         again by the job that asked, and known by its digest to be the same text.
         """
-        alike: defaultdict[tuple[UUID, int], list[Reply]] = defaultdict(list)
+        alike: defaultdict[tuple[UUID, int, int], list[Reply]] = defaultdict(list)
         for reply in replies:
-            told = self._told(reply)
-            if reply.source and told.blueprint and told.chain.needs_prompt:
-                seq = told.seq(reply.source.item) if told.blueprint.shown else 0
-                alike[reply.source.job_id, seq].append(reply)
+            asks = self._told(reply).asks(reply.source.item) if reply.source else None
+            if reply.source and asks is not None:
+                alike[reply.source.job_id, *asks].append(reply)
         found: dict[int, Prompt] = {}
-        for (job_id, seq), together in alike.items():
-            blueprint = self.told[job_id].blueprint
+        for (job_id, arm, seq), together in alike.items():
+            blueprint = self.told[job_id].blueprints[arm]
             rows = [(r.place.item, r.inputs, r.seed_position) for r in together]
-            if blueprint is not None:
-                found |= asked(await blueprint.questions(pool, rows, seq))
+            found |= asked(await blueprint.questions(pool, rows, seq))
         digests = {r.place.item: r.prompt_digest for r in replies}
         return {item: one for item, one in found.items() if one.digest == digests[item]}
 
@@ -111,7 +116,7 @@ async def _read_told(session: AsyncSession, job: Job) -> dict[UUID, Told]:
             taken_in.dedup.on,
             contamination=await evaluations.load(session, taken_in.accept.decontaminate or ()),
         )
-        return {job.id: Told(chain)}
+        return {job.id: Told([chain])}
     spec = ReprocessSpec.model_validate(job.document)
     template = None
     if spec.template is not None:
@@ -119,7 +124,7 @@ async def _read_told(session: AsyncSession, job: Job) -> dict[UUID, Told]:
     found = {}
     for each in await told(session, spec.from_.jobs):
         source = await read_source(session, each)
-        chain = await source.chain(session, spec, template)
+        chains = await source.chains(session, spec, template)
         starts = await store.chunk_starts(session, each.id)
-        found[each.id] = Told(chain, source.blueprint, starts)
+        found[each.id] = Told(chains, source.blueprints, starts)
     return found

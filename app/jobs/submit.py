@@ -1,6 +1,6 @@
 """A job, its corpus, its first chunks and their deliveries: all in the caller's transaction."""
 
-from math import ceil
+from collections.abc import Iterator
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,10 +10,10 @@ from app.corpus.models import Corpus
 from app.datasets.dress import check_templates
 from app.datasets.features import features_of
 from app.errors import Invalid
-from app.jobs import lease, tickets
+from app.jobs import deal, tickets
+from app.jobs.arms import arm_alone
 from app.jobs.blueprint import read_blueprint
-from app.jobs.models import Job
-from app.jobs.plan import items_per_chunk
+from app.jobs.models import Job, JobArm
 from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
 from app.prompts.sandbox import RenderPool
@@ -22,7 +22,8 @@ from app.prompts.sandbox import RenderPool
 async def check(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Resolved:
     """Raises what `submit` would, as far as it can be known before; changes nothing."""
     resolved = await resolve(session, spec)
-    await _rehearse(session, pool, resolved.spec)
+    for number in range(len(resolved.arms)):
+        await _rehearse(session, pool, arm_alone(resolved.spec, number))
     if spec.publish is not None:
         columns = features_of(resolved.columns)
         await check_templates(pool, spec.publish.layout, columns, at="/publish/layout")
@@ -39,7 +40,7 @@ async def submit(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> Job:
         await session.refresh(corpus)
         await resolve(session, spec)
     job = await _queue(session, resolved, corpus)
-    await tickets.issue(session, resolved.teacher.id)
+    await tickets.issue_for(session, job.id)
     return job
 
 
@@ -59,31 +60,41 @@ async def _rehearse(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> N
 
 
 async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> Job:
+    first = resolved.arms[0]
     job = Job(
         namespace=corpus.namespace,
         document=resolved.document,
         digest=resolved.digest,
         corpus_id=corpus.id,
-        teacher_id=resolved.teacher.id,
-        template_version_id=resolved.template_version_id,
-        few_shot_version_id=resolved.few_shot_version_id,
+        teacher_id=first.teacher.id,
+        template_version_id=first.template.id,
+        few_shot_version_id=first.few_shot_version_id,
         seed_version_id=resolved.seed_version_id,
         num_records=resolved.num_records,
         max_candidates=resolved.max_candidates,
         samples_per_item=resolved.samples_per_item,
+        arms=len(resolved.arms),
+        compares=resolved.spec.compare is not None,
         priority=resolved.spec.priority,
         publishes=resolved.spec.publish is not None,
     )
     session.add(job)
     await session.flush()
-    samples = resolved.samples_per_item
-    items = min(ceil(job.num_records / samples), job.max_candidates // samples)
-    await lease.plan(
-        session,
-        job.id,
-        first_item=0,
-        items=items,
-        per_chunk=items_per_chunk(items, samples),
-        samples=samples,
-    )
+    session.add_all(_arms(resolved, job))
+    await session.flush()
+    await deal.plan(session, job, first_row=0, rows=resolved.rows)
     return job
+
+
+def _arms(resolved: Resolved, job: Job) -> Iterator[JobArm]:
+    compare = resolved.spec.compare
+    for number, each in enumerate(resolved.arms):
+        yield JobArm(
+            job_id=job.id,
+            arm=number,
+            name=compare.arms[number].name if compare else None,
+            teacher_id=each.teacher.id,
+            template_version_id=each.template.id,
+            few_shot_version_id=each.few_shot_version_id,
+            weight=each.arm.weight,
+        )

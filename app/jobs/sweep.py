@@ -6,7 +6,7 @@ import structlog
 
 from app.corpus import shadow
 from app.db import Database
-from app.jobs import events, lease, store, tickets, workers
+from app.jobs import deal, events, lease, store, tickets, workers
 from app.jobs.advance import advance
 
 log = structlog.stdlib.get_logger(__name__)
@@ -28,6 +28,13 @@ async def sweep(database: Database, silence: timedelta) -> None:
     async with unit_of_work() as session:
         await events.note_waiting(session)
         await workers.forget(session)
+    async with unit_of_work() as session:
+        waiting = await deal.stranded(session)
+    for job_id in waiting:
+        async with unit_of_work() as session:
+            await store.lock(session, job_id)
+            taken = await deal.take_over(session, job_id)
+        log.info("chunks taken over from a teacher that is away", job=str(job_id), chunks=taken)
     async with unit_of_work() as session:
         undecided = await store.undecided(session)
     for job_id in undecided:

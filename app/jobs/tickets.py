@@ -27,6 +27,15 @@ async def issue(session: AsyncSession, teacher_id: UUID) -> None:
     )
 
 
+async def issue_for(session: AsyncSession, job_id: UUID) -> None:
+    """The same for every teacher of a job."""
+    for teacher_id in (await session.scalars(_TEACHERS_OF, {"job": job_id})).all():
+        await issue(session, teacher_id)
+
+
+_TEACHERS_OF = text("SELECT DISTINCT teacher_id FROM job_arm WHERE job_id = :job")
+
+
 async def issue_slot(session: AsyncSession, teacher_id: UUID, slot: int) -> None:
     """The next ticket of one slot."""
     await session.execute(
@@ -83,12 +92,13 @@ async def top_up(session: AsyncSession) -> None:
 
 
 _WITH_WORK = text("""
-    SELECT t.id FROM teacher AS t
-    WHERE (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
-      AND EXISTS (
-          SELECT FROM job AS j WHERE j.teacher_id = t.id AND j.state IN ('queued', 'running')
-            AND EXISTS (SELECT FROM chunk WHERE job_id = j.id AND state = 'ready')
-      )
+    SELECT DISTINCT t.id
+    FROM job AS j
+    JOIN job_arm AS a ON a.job_id = j.id
+    JOIN teacher AS t ON t.id = a.teacher_id
+    WHERE j.state IN ('queued', 'running')
+      AND (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
+      AND EXISTS (SELECT FROM chunk WHERE job_id = j.id AND arm = a.arm AND state = 'ready')
 """)
 
 

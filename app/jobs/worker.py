@@ -61,6 +61,7 @@ class Held:
     work: asyncio.Task[Any]
     stop: asyncio.Event
     """Set when nothing more should be asked; what is in flight is settled."""
+    arm: int = 0
 
 
 @dataclass(slots=True)
@@ -232,7 +233,7 @@ class Worker:
             course.stop.set()
         task = asyncio.create_task(work(claim, self.tools, course))
         key = (claim.chunk_id, claim.epoch)
-        self.held[key] = Held(claim.job_id, task, course.stop)
+        self.held[key] = Held(claim.job_id, task, course.stop, claim.arm)
         try:
             return await task
         except asyncio.CancelledError:
@@ -295,12 +296,13 @@ class Worker:
                 return
             short = await self.room.short(session)
             await workers.beat(session, self._sign(short))
-            found = await workers.standings(session, {one.job_id for one in self.held.values()})
+            held_by = {(one.job_id, one.arm) for one in self.held.values()}
+            found = await workers.standings(session, held_by)
         if short != self.waits and (short is None or self.waits is None):
             log.warning("takes no work" if short else "takes work again", reason=short)
         self.waits = short
         for held in list(self.held.values()):
-            standing = found.get(held.job_id)
+            standing = found.get((held.job_id, held.arm))
             if standing is None:
                 continue
             if standing.state in {"cancelling", "cancelled"}:

@@ -21,7 +21,8 @@ class Sign:
     pid: int
     concurrency: int
     waits: str | None
-    in_flight: Mapping[UUID, int]
+    in_flight: Mapping[str, int]
+    """By `job/arm`."""
 
 
 async def beat(session: AsyncSession, sign: Sign) -> None:
@@ -33,9 +34,7 @@ async def beat(session: AsyncSession, sign: Sign) -> None:
             "pid": sign.pid,
             "concurrency": sign.concurrency,
             "waits": sign.waits,
-            "in_flight": orjson.dumps(
-                {str(job): number for job, number in sign.in_flight.items()}
-            ).decode(),
+            "in_flight": orjson.dumps(dict(sign.in_flight)).decode(),
         },
     )
 
@@ -69,21 +68,32 @@ class Standing:
     """Whether its teacher is wanted for a job of a higher priority that has work ready."""
 
 
-async def standings(session: AsyncSession, job_ids: Collection[UUID]) -> dict[UUID, Standing]:
-    if not job_ids:
+async def standings(
+    session: AsyncSession, held: Collection[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], Standing]:
+    """By job and arm."""
+    if not held:
         return {}
-    rows = await session.execute(_STANDINGS, {"jobs": list(job_ids)})
-    return {row.id: Standing(row.state, row.outranked) for row in rows}
+    asked = {"jobs": [job for job, _ in held], "arms": [arm for _, arm in held]}
+    rows = await session.execute(_STANDINGS, asked)
+    return {(row.id, row.arm): Standing(row.state, row.outranked) for row in rows}
 
 
 _STANDINGS = text("""
-    SELECT id, state, EXISTS (
+    SELECT job.id, held.arm, state, EXISTS (
         SELECT FROM job AS higher
-        WHERE higher.teacher_id = job.teacher_id AND higher.priority > job.priority
+        JOIN job_arm AS theirs ON theirs.job_id = higher.id
+        WHERE theirs.teacher_id = mine.teacher_id AND higher.priority > job.priority
+          AND (higher.teacher_id = mine.teacher_id OR higher.arms > 1)
           AND higher.state IN ('queued', 'running')
-          AND EXISTS (SELECT FROM chunk WHERE job_id = higher.id AND state = 'ready')
+          AND EXISTS (
+              SELECT FROM chunk
+              WHERE job_id = theirs.job_id AND arm = theirs.arm AND state = 'ready'
+          )
     ) AS outranked
-    FROM job WHERE id = ANY(:jobs)
+    FROM unnest(CAST(:jobs AS uuid[]), CAST(:arms AS int8[])) AS held (job_id, arm)
+    JOIN job ON job.id = held.job_id
+    LEFT JOIN job_arm AS mine ON mine.job_id = held.job_id AND mine.arm = held.arm
 """)
 
 
@@ -130,10 +140,10 @@ _CREW = text("""
         min(waits) FILTER (WHERE alive) AS waiting,
         bool_or(waits IS NULL) FILTER (WHERE alive) AS takes_work,
         (
-            SELECT jsonb_object_agg(key, n) FROM (
-                SELECT key, sum(CAST(value AS int8)) AS n
+            SELECT jsonb_object_agg(job, n) FROM (
+                SELECT split_part(key, '/', 1) AS job, sum(CAST(value AS int8)) AS n
                 FROM known, jsonb_each_text(in_flight)
-                WHERE alive AND key = ANY(:jobs) GROUP BY key
+                WHERE alive AND split_part(key, '/', 1) = ANY(:jobs) GROUP BY 1
             ) AS summed
         ) AS in_flight
     FROM known

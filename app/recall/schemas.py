@@ -14,6 +14,8 @@ class JobTouched(BaseModel):
     state: str
     corpus: str
     """Where its records went."""
+    arms: list[int] = Field(examples=[[1]])
+    """Of several arms, those that it went into; empty where it is the whole job."""
     created_at: datetime
 
 

@@ -1,5 +1,6 @@
 """SQL of a recall: from what is bad to jobs, from jobs to records, versions and receipts."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ import orjson
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus.item import ROWS
 from app.corpus.models import Corpus
 from app.datasets.models import Dataset, DatasetPull, DatasetVersion
-from app.jobs.models import Job
+from app.jobs.models import Job, JobArm
 from app.names import Ref
 from app.prompts.models import FewShotName, StoredFewShot, StoredTemplate, TemplateName
 from app.seeds.models import SeedDataset, SeedVersion
@@ -23,6 +25,8 @@ class _Versioned:
     version: Any
     belongs: ColumnElement[bool]
     used: Any
+    asked: Any = None
+    """The same of an arm, where arms may differ in it."""
 
 
 VERSIONED = {
@@ -31,12 +35,14 @@ VERSIONED = {
         StoredTemplate,
         StoredTemplate.template_id == TemplateName.id,
         Job.template_version_id,
+        JobArm.template_version_id,
     ),
     "few_shot": _Versioned(
         FewShotName,
         StoredFewShot,
         StoredFewShot.few_shot_set_id == FewShotName.id,
         Job.few_shot_version_id,
+        JobArm.few_shot_version_id,
     ),
     "seed": _Versioned(
         SeedDataset, SeedVersion, SeedVersion.dataset_id == SeedDataset.id, Job.seed_version_id
@@ -57,9 +63,32 @@ async def version_ids(session: AsyncSession, kind: str, ref: Ref) -> Sequence[UU
     return (await session.scalars(query)).all()
 
 
-async def jobs_with(session: AsyncSession, column: Any, ids: Sequence[UUID]) -> Sequence[Job]:
-    query = select(Job).where(column.in_(ids)).order_by(Job.id)
-    return (await session.scalars(query)).all()
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A job, or of several arms some."""
+
+    job: Job
+    arms: tuple[int, ...] = ()
+    """Empty where it is all of it."""
+
+
+async def jobs_with(
+    session: AsyncSession, used: Any, asked: Any, ids: Sequence[UUID]
+) -> Sequence[Bad]:
+    """Those that have it in the column `used`, or in `asked` of an arm."""
+    arms: defaultdict[UUID, list[int]] = defaultdict(list)
+    if asked is not None:
+        found = select(JobArm.job_id, JobArm.arm).where(asked.in_(ids)).order_by(JobArm.arm)
+        for row in await session.execute(found):
+            arms[row.job_id].append(row.arm)
+    query = select(Job).where(used.in_(ids) | Job.id.in_(arms)).order_by(Job.id)
+    jobs = (await session.scalars(query)).all()
+    return [Bad(job, tuple(arms[job.id]) if len(arms[job.id]) < job.arms else ()) for job in jobs]
+
+
+def _arrays(bad: Sequence[Bad]) -> dict[str, Any]:
+    each = [(one.job.id, arm) for one in bad for arm in one.arms or (None,)]
+    return {"bad": [job for job, _ in each], "arms": [arm for _, arm in each]}
 
 
 async def deciders(session: AsyncSession, jobs: Sequence[UUID]) -> Sequence[Job]:
@@ -86,31 +115,36 @@ async def corpora(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, str]
 
 
 async def records(
-    session: AsyncSession, decided: Sequence[UUID], replayed: Sequence[UUID], told: Sequence[UUID]
+    session: AsyncSession, bad: Sequence[Bad], replayed: Sequence[UUID]
 ) -> dict[UUID, tuple[int, int]]:
-    """By corpus, how many records there are, and how many somebody deleted: of the jobs `decided`,
-    and of the jobs `replayed` those made of replies to jobs in `told`.
+    """By corpus, how many records there are, and how many somebody deleted: of the jobs `bad`,
+    and of the jobs `replayed` those made of their replies.
     """
-    asked = {"decided": list(decided), "replayed": list(replayed), "told": list(told)}
+    asked = _arrays(bad) | {"replayed": list(replayed), "in_arm": ROWS}
     rows = await session.execute(_RECORDS, asked)
     return {row.corpus_id: (row.records, row.deleted) for row in rows}
 
 
 _RECORDS = text("""
-    WITH made AS (
+    WITH bad AS (
+        SELECT * FROM unnest(CAST(:bad AS uuid[]), CAST(:arms AS int8[])) AS each (job_id, arm)
+    ), made AS (
         SELECT corpus_id, job_id, item, sample, TRUE AS is_there FROM record
-        WHERE job_id = ANY(:decided) OR job_id = ANY(:replayed)
+        WHERE job_id = ANY(:bad) OR job_id = ANY(:replayed)
         UNION ALL
         SELECT corpus_id, job_id, item, sample, FALSE FROM tombstone
-        WHERE deletion_id IS NOT NULL AND (job_id = ANY(:decided) OR job_id = ANY(:replayed))
+        WHERE deletion_id IS NOT NULL AND (job_id = ANY(:bad) OR job_id = ANY(:replayed))
     )
     SELECT corpus_id, count(*) FILTER (WHERE is_there) AS records,
         count(*) FILTER (WHERE NOT is_there) AS deleted
     FROM made
-    WHERE job_id = ANY(:decided) OR EXISTS (
-        SELECT FROM replayed
+    WHERE EXISTS (
+        SELECT FROM bad
+        WHERE bad.job_id = made.job_id AND (arm IS NULL OR arm = made.item / :in_arm)
+    ) OR EXISTS (
+        SELECT FROM replayed JOIN bad ON bad.job_id = source_job_id
+            AND (arm IS NULL OR arm = source_item / :in_arm)
         WHERE replayed.job_id = made.job_id AND replayed.item = made.item
-            AND source_job_id = ANY(:told)
     )
     GROUP BY corpus_id
 """)
@@ -123,12 +157,15 @@ class Touched:
     rows: int
 
 
-async def versions(session: AsyncSession, jobs: Sequence[UUID]) -> Sequence[Touched]:
-    """The versions whose manifests name one of these jobs, by name and number."""
-    wanted = [orjson.dumps([{"job": str(job)}]).decode() for job in jobs]
-    rows = (
-        await session.execute(_VERSIONS, {"wanted": wanted, "jobs": list(map(str, jobs))})
-    ).all()
+async def versions(session: AsyncSession, bad: Sequence[Bad]) -> Sequence[Touched]:
+    """The versions whose manifests name one of these jobs, or arms, by name and number."""
+    arrays = _arrays(bad)
+    named = [
+        {"job": str(job)} | ({} if arm is None else {"arm": arm})
+        for job, arm in zip(arrays["bad"], arrays["arms"], strict=True)
+    ]
+    wanted = [orjson.dumps([each]).decode() for each in named]
+    rows = (await session.execute(_VERSIONS, arrays | {"wanted": wanted})).all()
     counted = {row.id: row.rows for row in rows}
     query = (
         select(DatasetVersion, Dataset.namespace, Dataset.name)
@@ -152,7 +189,9 @@ _VERSIONS = text("""
     ) AS named
     JOIN dataset_version AS version USING (id)
     CROSS JOIN jsonb_array_elements(version.manifest -> 'sources') AS source
-    WHERE source ->> 'job' = ANY(:jobs)
+    JOIN unnest(CAST(:bad AS uuid[]), CAST(:arms AS int8[])) AS bad (job_id, arm)
+        ON source ->> 'job' = CAST(bad.job_id AS text)
+            AND (bad.arm IS NULL OR bad.arm = CAST(source ->> 'arm' AS int8))
     GROUP BY version.id
 """)
 

@@ -11,12 +11,12 @@ from app.datasets import pulls
 from app.datasets.schemas import PullView
 from app.errors import NotFound
 from app.jobs import store as jobs
-from app.jobs.models import Job
+from app.jobs.models import Job, JobArm
 from app.jobs.sources import told
 from app.names import Ref
 from app.recall import store
 from app.recall.schemas import CorpusTouched, JobTouched, RecallView, VersionTouched
-from app.recall.store import Touched
+from app.recall.store import Bad, Touched
 from app.teachers import store as teachers
 
 MOST_PULLS = 1000
@@ -45,17 +45,16 @@ async def recall(session: AsyncSession, suspect: Suspect) -> RecallView:
     changes. Raises `NotFound` where there is no such thing.
     """
     bad = await _jobs(session, suspect)
-    ids = [job.id for job in bad]
-    after = await store.deciders(session, ids)
-    touched = [*bad, *after]
-    names = await store.corpora(session, touched)
-    counted = await store.records(session, ids, [job.id for job in after], ids)
+    after = await store.deciders(session, [each.job.id for each in bad])
+    touched = [*bad, *map(Bad, after)]
+    names = await store.corpora(session, [each.job for each in touched])
+    counted = await store.records(session, bad, [job.id for job in after])
     versions = await _versions(session, bad, names)
     version_ids = [each.version.id for each, _ in versions]
     shown = await _pulls(session, version_ids)
     return RecallView(
         asked=str(suspect),
-        jobs=[_job(job, names) for job in sorted(touched, key=lambda job: job.id)],
+        jobs=[_job(each, names) for each in sorted(touched, key=lambda each: each.job.id)],
         corpora=[
             CorpusTouched(corpus=names[corpus], records=there, deleted=deleted)
             for corpus, (there, deleted) in sorted(counted.items())
@@ -67,35 +66,33 @@ async def recall(session: AsyncSession, suspect: Suspect) -> RecallView:
     )
 
 
-async def _jobs(session: AsyncSession, suspect: Suspect) -> Sequence[Job]:
+async def _jobs(session: AsyncSession, suspect: Suspect) -> Sequence[Bad]:
     match suspect.what:
         case UUID() as job_id:
-            return [await jobs.get(session, job_id)]
+            return [Bad(await jobs.get(session, job_id))]
         case Ref() as ref if suspect.kind == "teacher":
             teacher = await teachers.get(session, ref)
-            return await store.jobs_with(session, Job.teacher_id, [teacher.id])
+            return await store.jobs_with(session, Job.teacher_id, JobArm.teacher_id, [teacher.id])
         case Ref() as ref:
             ids = await store.version_ids(session, suspect.kind, ref)
             if not ids:
                 code = _MISSING[suspect.kind]
                 raise NotFound(code, f"there is no {suspect}".replace("_", "-"))
-            return await store.jobs_with(session, store.VERSIONED[suspect.kind].used, ids)
+            kind = store.VERSIONED[suspect.kind]
+            return await store.jobs_with(session, kind.used, kind.asked, ids)
 
 
 async def _versions(
-    session: AsyncSession, bad: Sequence[Job], names: dict[UUID, str]
+    session: AsyncSession, bad: Sequence[Bad], names: dict[UUID, str]
 ) -> Sequence[tuple[Touched, bool]]:
     """A version names the jobs that were told its rows. Which of these rows a reprocess job decided
     on it does not say, so that all are meant that are in a later version over its corpus.
     """
-    found = {
-        each.version.id: (each, True)
-        for each in await store.versions(session, [job.id for job in bad])
-    }
-    for job in bad:
+    found = {each.version.id: (each, True) for each in await store.versions(session, bad)}
+    for job in (each.job for each in bad):
         if job.kind != "reprocess" or job.corpus_id not in names:
             continue
-        behind = [source.id for source in await told(session, [job.id])]
+        behind = [Bad(source) for source in await told(session, [job.id])]
         for each in await store.versions(session, behind):
             later = each.version.published_at >= job.created_at
             if later and store.is_over(each.version, [names[job.corpus_id]]):
@@ -110,12 +107,14 @@ async def _pulls(session: AsyncSession, versions: Sequence[UUID]) -> dict[UUID, 
     return shown
 
 
-def _job(job: Job, names: dict[UUID, str]) -> JobTouched:
+def _job(each: Bad, names: dict[UUID, str]) -> JobTouched:
+    job = each.job
     return JobTouched(
         id=job.id,
         kind=job.kind,
         state=job.state,
         corpus=names.get(job.corpus_id, ""),
+        arms=list(each.arms),
         created_at=job.created_at,
     )
 

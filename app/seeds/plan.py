@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from app.corpus.item import row_of
 from app.errors import FieldError, Invalid
 from app.seeds.permute import draw, place
 from app.seeds.spec import Row, SeedSpec
@@ -29,6 +30,7 @@ class SeedPlan:
     cycle: in it every row meets every cell once, and cells follow each other so that all of them
     are used evenly from the first item on. Then both are shuffled anew. Weighted axes are drawn
     for each item by itself. Nothing is remembered from item to item: any worker can plan any item.
+    Items of different arms that stand for one row get the same.
     """
 
     random_seed: int
@@ -83,7 +85,7 @@ class SeedPlan:
         return math.prod(len(values) for _, values in self.even)
 
     def row(self, item: int) -> SeedRow:
-        values = self.stratum(item)
+        values, item = self.stratum(item), row_of(item)
         if not self.count:
             return SeedRow(None, values)
         cycle, step = divmod(item, self.count * self.cells)
@@ -94,7 +96,7 @@ class SeedPlan:
 
     def stratum(self, item: int) -> Row:
         """The values of the matrix for this item: what it should be counted under."""
-        rows, cells = max(self.count, 1), self.cells
+        rows, cells, item = max(self.count, 1), self.cells, row_of(item)
         cycle, step = divmod(item, rows * cells)
         # After lcm(rows, cells) steps rows and cells would pair as before: move on by one.
         cell = (step + step // math.lcm(rows, cells)) % cells

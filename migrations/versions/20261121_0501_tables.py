@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_94cfc784"
+revision = "20261121_tables_dabfe480"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -1055,6 +1055,8 @@ def upgrade() -> None:
         sa.Column("num_records", sa.BigInteger(), nullable=False),
         sa.Column("max_candidates", sa.BigInteger(), nullable=False),
         sa.Column("samples_per_item", sa.BigInteger(), nullable=False),
+        sa.Column("arms", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("compares", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column(
             "before", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
@@ -1118,6 +1120,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_job_namespace_id"), "job", ["namespace", "id"], unique=False)
     op.create_index(op.f("ix_job_seed_version_id"), "job", ["seed_version_id"], unique=False)
+    op.create_index(
+        "ix_job_several",
+        "job",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text(
+            "arms > 1 AND state IN ('queued', 'running', 'paused', 'cancelling')"
+        ),
+    )
     op.create_index(op.f("ix_job_teacher_id"), "job", ["teacher_id"], unique=False)
     op.create_index(
         op.f("ix_job_template_version_id"), "job", ["template_version_id"], unique=False
@@ -1133,6 +1144,7 @@ def upgrade() -> None:
         "chunk",
         sa.Column("id", sa.UUID(), server_default=sa.text("limbeck_uuid7()"), nullable=False),
         sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("arm", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("first_item", sa.BigInteger(), nullable=False),
         sa.Column("items", sa.BigInteger(), nullable=False),
@@ -1161,14 +1173,15 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "accepted + rejected + failed + cancelled <= samples", name=op.f("ck_chunk_adds_up")
         ),
+        sa.CheckConstraint("arm = first_item / 1000000000000", name=op.f("ck_chunk_arm_of_items")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_chunk_job_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chunk")),
-        sa.UniqueConstraint("job_id", "seq", name=op.f("uq_chunk_job_id_seq")),
+        sa.UniqueConstraint("job_id", "arm", "seq", name=op.f("uq_chunk_job_id_arm_seq")),
     )
     op.create_index(
         "ix_chunk_ready",
         "chunk",
-        ["job_id", "seq"],
+        ["job_id", "arm", "seq"],
         unique=False,
         postgresql_where=sa.text("state = 'ready'"),
     )
@@ -1189,5 +1202,38 @@ def upgrade() -> None:
             ["pull_id"], ["dataset_pull.id"], name=op.f("fk_dataset_pull_file_pull_id")
         ),
         sa.PrimaryKeyConstraint("pull_id", "path", name=op.f("pk_dataset_pull_file")),
+    )
+    op.create_table(
+        "job_arm",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("arm", sa.SmallInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("teacher_id", sa.UUID(), nullable=False),
+        sa.Column("template_version_id", sa.UUID(), nullable=False),
+        sa.Column("few_shot_version_id", sa.UUID(), nullable=True),
+        sa.Column("weight", sa.Double(), server_default="1", nullable=False),
+        sa.Column(
+            "account", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.ForeignKeyConstraint(
+            ["few_shot_version_id"],
+            ["few_shot_version.id"],
+            name=op.f("fk_job_arm_few_shot_version_id"),
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_job_arm_job_id")),
+        sa.ForeignKeyConstraint(["teacher_id"], ["teacher.id"], name=op.f("fk_job_arm_teacher_id")),
+        sa.ForeignKeyConstraint(
+            ["template_version_id"],
+            ["template_version.id"],
+            name=op.f("fk_job_arm_template_version_id"),
+        ),
+        sa.PrimaryKeyConstraint("job_id", "arm", name=op.f("pk_job_arm")),
+    )
+    op.create_index(
+        op.f("ix_job_arm_few_shot_version_id"), "job_arm", ["few_shot_version_id"], unique=False
+    )
+    op.create_index(op.f("ix_job_arm_teacher_id"), "job_arm", ["teacher_id"], unique=False)
+    op.create_index(
+        op.f("ix_job_arm_template_version_id"), "job_arm", ["template_version_id"], unique=False
     )
     # ### end Alembic commands ###

@@ -61,7 +61,7 @@ class Published:
         known = self.before.current.get(record)
         digest = exact.digest(self.records[record])
         split = known.split if known else None
-        return Pick(record, record, digest, record, 0, 0, record, split)
+        return Pick(record, record, digest, record, 0, 0, record, 0, split)
 
     def _row(self, pick: Pick) -> Row:
         return Row(pick.id, 0, 0, pick.digest, self.records[pick.id], 1, Origin(pick.id))

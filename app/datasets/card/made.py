@@ -1,7 +1,7 @@
 """How the rows were made: by whom, from which prompt, with what sampling."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.datasets.card.markdown import code, details, fence, line, table
@@ -102,11 +102,15 @@ def _few_shot(provenance: Provenance) -> Iterator[str]:
 
 def _jobs(manifest: Manifest) -> Iterator[str]:
     yield "### Jobs"
-    asked = {each.job: each for each in manifest.provenance.jobs} if manifest.provenance else {}
+    asked = (
+        {(each.job, each.arm): each for each in manifest.provenance.jobs}
+        if manifest.provenance
+        else {}
+    )
     shown = sorted(manifest.sources, key=lambda source: -source.rows)[:_MOST_JOBS]
     yield table(
         ("job", "template", "few-shot set", "teacher", "seeds", "sampling", "rows:"),
-        (_job(source, asked.get(source.job)) for source in shown),
+        (_job(source, asked.get((source.job, source.arm))) for source in shown),
     )
     if left := len(manifest.sources) - len(shown):
         yield f"{left:,} more jobs are in `manifest.json`."
@@ -117,7 +121,7 @@ def _job(source: Source, asked: Asked | None) -> tuple[str, ...]:
     if asked is not None and asked.few_shot_shown is not None and few_shot:
         few_shot += f", {asked.few_shot_shown} shown"
     return (
-        code(source.job),
+        code(source.job) + (f", arm {source.arm}" if source.arm is not None else ""),
         code(source.template or ""),
         few_shot,
         code(source.teacher or "") or _file(asked),
@@ -136,7 +140,7 @@ def _seeds(source: Source, asked: Asked | None) -> str:
     return ", ".join(part for part in (code(source.seeds or ""), number) if part)
 
 
-def _sampling(said: dict[str, Any] | None) -> str:
+def _sampling(said: Mapping[str, Any] | None) -> str:
     told = {key: value for key, value in (said or {}).items() if value not in (None, False, [])}
     return ", ".join(code(f"{key}={json.dumps(value)}") for key, value in sorted(told.items()))
 

@@ -1,5 +1,6 @@
 """Who and what made the rows of a version, as its manifest has it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -39,11 +40,13 @@ class TeacherEntry(BaseModel, frozen=True):
 
 
 class Asked(BaseModel, frozen=True):
-    """How one job went about it."""
+    """How one job, or one of its arms, went about it."""
 
     job: str
+    arm: int | None = None
+    """Which of several; null for a job that has one."""
     kind: str = Field(examples=["generate"])
-    sampling: dict[str, Any] | None
+    sampling: Mapping[str, Any] | None
     random_seed: int | None
     few_shot_shown: int | None
     """How many examples a prompt showed."""

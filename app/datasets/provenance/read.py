@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.datasets.asked import asked_by
 from app.datasets.exporter import Origin
 from app.datasets.provenance import store
 from app.datasets.provenance.entries import (
@@ -39,7 +40,10 @@ async def read(session: AsyncSession, made_by: Mapping[Origin, int]) -> Provenan
             _teacher(name, await teachers.find(session, Ref.parse(name)), rows)
             for name, rows in asked.items()
         ],
-        jobs=[_asked(job, said.get(job, _UNKNOWN)) for job in sorted({o.job_id for o in made_by})],
+        jobs=[
+            _asked(job, arm, said.get(job, _UNKNOWN))
+            for job, arm in sorted({(o.job_id, o.arm) for o in made_by}, key=_in_order)
+        ],
         imported=sum(rows for origin, rows in made_by.items() if origin.teacher is None),
     )
 
@@ -109,14 +113,21 @@ def _teacher(name: str, found: Teacher | None, rows: int) -> TeacherEntry:
     )
 
 
-def _asked(job: UUID, said: Said) -> Asked:
+def _in_order(asked: tuple[UUID, int | None]) -> tuple[UUID, int]:
+    job, arm = asked
+    return job, arm or 0
+
+
+def _asked(job: UUID, arm: int | None, said: Said) -> Asked:
     document: Mapping[str, Any] = said.document
     seeds = document.get("seeds") or {}
+    how = list(asked_by(document))[arm or 0]
     return Asked(
         job=str(job),
+        arm=arm,
         kind=said.kind,
-        sampling=document.get("sampling"),
+        sampling=how.sampling,
         random_seed=seeds.get("random_seed"),
-        few_shot_shown=(document.get("few_shot") or {}).get("k"),
+        few_shot_shown=how.shown,
         file=document.get("source"),
     )

@@ -1,5 +1,6 @@
 """Change a job that lives: its priority, its target, its limit. Its document stays as it was."""
 
+from collections.abc import Mapping
 from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,14 +19,7 @@ async def change(session: AsyncSession, job: Job, wanted: JobChange) -> None:
     """
     require_live(job)
     said = wanted.model_dump(exclude_none=True)
-    if job.teacher_id is None:
-        for field in ("num_records", "max_candidates"):
-            if field in said:
-                raise Invalid.at(
-                    f"/{field}",
-                    "should be left out: this job asks nobody, and decides on every stored reply",
-                    said[field],
-                )
+    _require_open_target(job, said)
     if "num_records" in said and "max_candidates" not in said:
         # As many candidates for each record as before: else more records could not be reached.
         scaled = ceil(job.max_candidates * said["num_records"] / job.num_records)
@@ -50,3 +44,17 @@ async def change(session: AsyncSession, job: Job, wanted: JobChange) -> None:
     if job.state != "paused":
         await advance(session, job.id)
         await issue_tickets(session, job)
+
+
+def _require_open_target(job: Job, said: Mapping[str, int]) -> None:
+    """How much is asked for is settled where nobody is asked, or several are compared."""
+    why = "this job asks nobody, and decides on every stored reply"
+    hint = None
+    if job.compares:
+        why = "each arm of a comparison is asked about as many rows"
+        hint = f"POST /v1/jobs/{job.id}/clone compares over more: its `compare.rows`."
+    elif job.teacher_id is not None:
+        return
+    for field in ("num_records", "max_candidates"):
+        if field in said:
+            raise Invalid.at(f"/{field}", f"should be left out: {why}", said[field], hint=hint)

@@ -59,4 +59,4 @@ async def issue_tickets(session: AsyncSession, job: Job) -> None:
     if job.teacher_id is None:
         await tickets.issue_stored(session)
     else:
-        await tickets.issue(session, job.teacher_id)
+        await tickets.issue_for(session, job.id)

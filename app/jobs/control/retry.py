@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
 from app.errors import Conflict
-from app.jobs import events
+from app.jobs import arm_rows, events
 from app.jobs.control.hold import issue_tickets
 from app.jobs.models import Job
 
@@ -34,6 +34,7 @@ async def retry(session: AsyncSession, job: Job) -> int:
     was, job.state = job.state, _live(job)
     if was != job.state:
         job.reason = job.ended_at = job.account = None
+        await arm_rows.revive(session, job.id)
     await session.flush()
     await events.note(session, job.id, "retried", samples=reopened)
     if was != job.state:
@@ -62,12 +63,14 @@ _WANTED = text("SELECT CAST(sum(accepted) AS int8) FROM chunk WHERE job_id = :jo
 
 async def _reopen(session: AsyncSession, job: Job) -> int:
     gives_up = (job.document.get("limits") or {}).get("min_novelty") is not None
+    gives_up |= job.arms > 1 and not job.compares
     count: int = await session.scalar(_REOPEN, {"job": job.id, "gives_up": gives_up}) or 0
     return count
 
 
 # Chunks that somebody holds are passed over: their holders have decided what they ask for. So are
-# those in which samples of dry strata were cancelled: they are counted with their strata.
+# those in which samples of dry strata were cancelled: they are counted with their strata; and those
+# of which another teacher has taken over the rest.
 _REOPEN = text("""
     WITH idle AS (
         SELECT id, first_item, items FROM chunk

@@ -12,7 +12,7 @@ from app.curation.accept import AcceptSpec
 from app.digest import digest
 from app.errors import Invalid
 from app.evaluations.pin import pinned
-from app.jobs import lease, tickets
+from app.jobs import deal, tickets
 from app.jobs.columns import check_columns, policy_of
 from app.jobs.documents import ImportSpec, Source
 from app.jobs.imports.arrival import Arrival
@@ -58,14 +58,7 @@ async def submit_import(session: AsyncSession, ref: Ref, arrival: Arrival, wishe
     session.add(job)
     await session.flush()
     await intake.copy(session, job.id, corpus.id, arrival.spool.blocks(_BLOCK))
-    await lease.plan(
-        session,
-        job.id,
-        first_item=0,
-        items=rows,
-        per_chunk=stored_per_chunk(rows),
-        samples=1,
-    )
+    await deal.plan(session, job, first_row=0, rows=rows, per_chunk=stored_per_chunk(rows))
     await tickets.issue_stored(session)
     return job
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.jobs import events, forecast, show, store, workers
 from app.jobs.events import Noted
-from app.jobs.forecast import Prices
+from app.jobs.forecast import Tariff
 from app.jobs.progress.mark import BEGINNING, Mark
 from app.jobs.progress.progress import Progress
 from app.metrics import EVENT_STREAMS
@@ -54,7 +54,7 @@ class _Watched:
     pulse: _Pulse | None = None
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     recent: deque[Noted] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    prices: Prices | None = None
+    tariff: Tariff | None = None
 
 
 class Feed:
@@ -171,16 +171,16 @@ class Feed:
             crew = await workers.crew(session, list(wanted))
             lately = await forecast.recent(session, list(wanted))
             fresh = [j for j in jobs if wanted[j.id].pulse is None]
-            prices = {job.id: await show.prices(session, job) for job in fresh}
+            tariffs = {job.id: await show.tariff(session, job) for job in fresh}
             known = {j.id: p.mark.number for j in jobs if (p := wanted[j.id].pulse) is not None}
             news = await events.after_each(session, list(known), list(known.values()))
         for noted in news:
             wanted[noted.job_id].recent.append(noted)
         for job in jobs:
             watched, account = wanted[job.id], accounts[job.id]
-            watched.prices = prices.get(job.id, watched.prices)
+            watched.tariff = tariffs.get(job.id, watched.tariff)
             expected = (
-                forecast.of(job, account, lately[job.id], watched.prices)
+                forecast.of(job, account, lately[job.id], watched.tariff)
                 if job.state in store.LIVE
                 else None
             )

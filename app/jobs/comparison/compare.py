@@ -1,0 +1,165 @@
+"""The arms of a job side by side, each as if it had been alone."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import Conflict
+from app.jobs import show
+from app.jobs.arms import Arm, arms_of
+from app.jobs.comparison import intervals, store
+from app.jobs.comparison.intervals import Estimate, Sums
+from app.jobs.comparison.schemas import (
+    ArmView,
+    ComparisonView,
+    Differences,
+    DifferenceView,
+    EstimateView,
+    Figures,
+)
+from app.jobs.forecast import Prices
+from app.jobs.models import Job
+from app.jobs.schemas import JobSpec
+
+_SHARES = ("yield", "novelty")
+_COLUMNS = (
+    *("row", "ended", "accepted", "elsewhere", "compared", "replies"),
+    *("prompt_tokens", "completion_tokens"),
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one arm made, row by row."""
+
+    columns: Mapping[str, Sums]
+    prices: Prices | None
+
+    def over(self, rows: Sums) -> "Made":
+        """Of these rows alone, in their order."""
+        kept = np.isin(self.columns["row"], rows)
+        return Made({name: column[kept] for name, column in self.columns.items()}, self.prices)
+
+    def total(self, name: str) -> int:
+        return int(self.columns[name].sum())
+
+    @cached_property
+    def ratios(self) -> Mapping[str, tuple[Sums, Sums]]:
+        """Each figure as what it counts, and what it is counted by."""
+        of = self.columns
+        kept = of["accepted"] + of["elsewhere"]
+        found = {
+            "yield": (kept, of["ended"]),
+            "novelty": (kept, of["compared"]),
+            "completion_tokens": (of["completion_tokens"], of["replies"]),
+            "tokens_per_record": (of["prompt_tokens"] + of["completion_tokens"], kept),
+        }
+        if self.prices is not None:
+            prompt, completion = self.prices.prompt / 1e6, self.prices.completion / 1e6
+            cost = of["prompt_tokens"] * prompt + of["completion_tokens"] * completion
+            found["cost_per_record"] = cost, kept
+        return found
+
+    @cached_property
+    def estimates(self) -> Mapping[str, Estimate | None]:
+        return {
+            name: (intervals.share if name in _SHARES else intervals.ratio)(*sums)
+            for name, sums in self.ratios.items()
+        }
+
+
+async def compare(session: AsyncSession, job: Job) -> ComparisonView:
+    """Raises `Conflict` for a job with nothing to compare."""
+    if job.arms == 1:
+        raise Conflict(
+            "job.not_compared",
+            f"job {job.id} asks {'nobody' if job.teacher_id is None else 'in one way only'}",
+            hint="A document with `compare`, or with several teachers, has arms to compare.",
+        )
+    tariff = await show.tariff(session, job)
+    made = await _read(session, job, tariff or {})
+    reasons = await store.reasons(session, job.id)
+    return ComparisonView(
+        job_id=job.id,
+        state=job.state,
+        paired=job.compares,
+        currency=tariff[0].currency if tariff else None,
+        arms=[
+            _arm(job, arm, made, reasons.get(arm.number, {}))
+            for arm in arms_of(JobSpec.model_validate(job.document))
+        ],
+    )
+
+
+async def _read(session: AsyncSession, job: Job, tariff: Mapping[int, Prices]) -> list[Made]:
+    read: defaultdict[int, list[Sequence[int]]] = defaultdict(list)
+    async for page in store.rows(session, job.id):
+        for row in page:
+            read[row.arm].append([getattr(row, name) for name in _COLUMNS])
+    return [_made(read[arm], tariff.get(arm)) for arm in range(job.arms)]
+
+
+def _made(rows: Sequence[Sequence[int]], prices: Prices | None) -> Made:
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
+    table = table[np.argsort(table[:, 0])]
+    return Made({name: table[:, at] for at, name in enumerate(_COLUMNS)}, prices)
+
+
+def _arm(job: Job, arm: Arm, made: Sequence[Made], reasons: dict[str, int]) -> ArmView:
+    first, this = made[0], made[arm.number]
+    rows = len(this.columns["row"])
+    over = this
+    if job.compares:
+        both = np.intersect1d(_whole(first, job), _whole(this, job))
+        first, over, rows = first.over(both), this.over(both), len(both)
+    return ArmView(
+        arm=arm.number,
+        name=arm.name or str(arm.teacher),
+        teacher=str(arm.teacher),
+        template=str(arm.spec.template),
+        candidates=this.total("ended"),
+        accepted=this.total("accepted"),
+        elsewhere=this.total("elsewhere"),
+        figures=_figures(this),
+        difference=_differences(over, first, paired=job.compares) if arm.number else None,
+        rows=rows,
+        reasons=reasons,
+    )
+
+
+def _whole(made: Made, job: Job) -> Sums:
+    """The rows of which all samples have ended."""
+    rows: Sums = made.columns["row"][made.columns["ended"] == job.samples_per_item]
+    return rows
+
+
+def _figures(made: Made) -> Figures:
+    found = made.estimates
+    return Figures.model_validate(
+        {
+            name: EstimateView.of(one) if (one := found.get(name)) else None
+            for name in _names(Figures)
+        }
+    )
+
+
+def _differences(this: Made, first: Made, *, paired: bool) -> Differences:
+    return Differences.model_validate(
+        {name: _difference(name, this, first, paired=paired) for name in _names(Differences)}
+    )
+
+
+def _difference(name: str, this: Made, first: Made, *, paired: bool) -> DifferenceView | None:
+    one, other = this.estimates.get(name), first.estimates.get(name)
+    if one is None or other is None:
+        return None
+    together = intervals.going_together(this.ratios[name], first.ratios[name]) if paired else 0.0
+    return DifferenceView.of(intervals.difference(one, other, together))
+
+
+def _names(model: type[Figures | Differences]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
