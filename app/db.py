@@ -22,6 +22,8 @@ from sqlalchemy.orm import (
     with_loader_criteria,
 )
 
+from app import arrays
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -62,7 +64,9 @@ def _send_arrays_binary(connection: Any, _record: Any) -> None:
     """As text, every element would be searched for what needs quoting: a third of what it costs
     us to write a record.
     """
-    connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
+    adapters = connection.driver_connection.adapters
+    adapters.register_dumper(list, ListBinaryDumper)
+    arrays.register(adapters)
 
 
 class Database:
