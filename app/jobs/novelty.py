@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,12 @@ def how_many(seeds: SeedSpec) -> int:
 
 
 def _key(cell: Row) -> UUID:
-    return UUID(bytes=short(canonical(cell)))
+    return _digest(canonical(cell))
+
+
+@lru_cache(maxsize=MOST_STRATA)
+def _digest(cell: bytes) -> UUID:
+    return UUID(bytes=short(cell))
 
 
 async def count(
