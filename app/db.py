@@ -23,6 +23,8 @@ from sqlalchemy.orm import (
     with_loader_criteria,
 )
 
+from app import arrays
+
 T = TypeVar("T")
 
 metadata = MetaData(
@@ -65,7 +67,9 @@ def _send_arrays_binary(connection: Any, _record: Any) -> None:
     """As text, every element would be searched for what needs quoting: a third of what it costs
     us to write a record.
     """
-    connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
+    adapters = connection.driver_connection.adapters
+    adapters.register_dumper(list, ListBinaryDumper)
+    arrays.register(adapters)
 
 
 _READERS = 5

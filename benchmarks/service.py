@@ -43,7 +43,7 @@ class Service:
         found: dict[str, Any] = answer.json()
         return found
 
-    def run(self, spec: dict[str, Any]) -> dict[str, Any]:
+    def run(self, spec: dict[str, Any], look_every: float = 0.1) -> dict[str, Any]:
         """Submit a job and wait for its end."""
         job = self.post("/v1/jobs", spec)
 
@@ -51,7 +51,7 @@ class Service:
             now: dict[str, Any] = self.api.get(f"/v1/jobs/{job['id']}").json()
             return now if now["state"] in {"finished", "failed"} else None
 
-        found: dict[str, Any] = wait(ended)
+        found: dict[str, Any] = wait(ended, every=look_every)
         return found
 
     def answers(self) -> bool:
@@ -82,12 +82,12 @@ def service() -> Iterator[Service]:
                 database.stop()
 
 
-def wait(look: Callable[[], Any], within: float = 1800) -> Any:
+def wait(look: Callable[[], Any], within: float = 1800, every: float = 0.1) -> Any:
     end = time.monotonic() + within
     while time.monotonic() < end:
         if found := look():
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise SystemExit("it took too long")
 
 

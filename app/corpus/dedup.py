@@ -8,12 +8,14 @@ granted includes all that its last holder wrote.
 """
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.arrays import Int8s
 from app.corpus import arrivals
 from app.corpus.bands import Bands
 from app.corpus.candidate import Candidate, Duplicate, Heard, Place, Target
@@ -22,6 +24,7 @@ from app.corpus.pool import Pool
 from app.corpus.store import as_json, place_arrays
 from app.curation.near import BANDS, Near
 from app.curation.rouge import Rouge, earlier_alike
+from app.curation.verdict import Flag
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -48,15 +51,18 @@ async def add(
     await lock(session, target.corpus_id, alone=target.admits_singly)
     lost = await losses(session, target, candidates, bands)
     losers = {loss.candidate.place for loss in lost}
-    added = await _insert(session, target, [c for c in candidates if c.place not in losers])
-    # The index has the last word. Whoever lost there lost to an equal record.
-    late = [c for c in candidates if c.place not in losers and c.place not in added]
-    winners = await known(session, target.corpus_id, [c.digest for c in late]) if late else {}
-    lost += [Loss(c, winners[c.digest], EQUAL) for c in late]
+    new = [c for c in candidates if c.place not in losers]
+    if await _insert(session, target, new) < len(new):
+        # The index has the last word. Whoever lost there lost to an equal record.
+        added = await _ids(session, [c.place for c in new])
+        late = [c for c in new if c.place not in added]
+        winners = await known(session, target.corpus_id, [c.digest for c in late])
+        lost += [Loss(c, winners[c.digest], EQUAL) for c in late]
+    ours = await _ids(session, [loss.winner for loss in lost if isinstance(loss.winner, Place)])
     return [
         Duplicate(
             loss.candidate,
-            loss.winner if isinstance(loss.winner, UUID) else added[loss.winner],
+            loss.winner if isinstance(loss.winner, UUID) else ours[loss.winner],
             loss.verdict,
         )
         for loss in lost
@@ -164,30 +170,32 @@ async def _echoes(
     )
 
 
-async def _insert(
-    session: AsyncSession, target: Target, candidates: Sequence[Candidate]
-) -> dict[Place, UUID]:
-    """The ids of those that no equal record kept out. Rows go in by digest, so that two batches
-    with the same texts wait for each other rather than deadlock.
+async def _insert(session: AsyncSession, target: Target, candidates: Sequence[Candidate]) -> int:
+    """How many no equal record kept out. Rows go in by digest, so that two batches with the same
+    texts wait for each other rather than deadlock.
     """
     if not candidates:
-        return {}
+        return 0
     bands = [() if c.signed is None else c.signed.bands for c in candidates]
-    rows = await session.execute(
+    inserted: Any = await session.execute(
         _INSERT,
         {
             **place_arrays([c.place for c in candidates]),
             "corpus_id": target.corpus_id,
             "digests": [c.digest for c in candidates],
             "fields": [as_json(c.fields) for c in candidates],
-            "flags": [as_json([flag.as_json() for flag in c.flags]) for c in candidates],
+            "flags": [_flags(c.flags) for c in candidates],
             # One array for all, cut up by Postgres: arrays of arrays would be torn apart.
             "starts": _starts(bands),
-            "keys": [key for each in bands for key in each],
+            "keys": Int8s([key for each in bands for key in each]),
             "size": BANDS,
         },
     )
-    return {Place(row.job_id, row.item, row.sample): row.id for row in rows}
+    return int(inserted.rowcount)
+
+
+def _flags(flags: Sequence[Flag]) -> str:
+    return as_json([flag.as_json() for flag in flags]) if flags else "[]"
 
 
 def _starts(bands: Sequence[Sequence[int]]) -> list[int | None]:
@@ -205,11 +213,25 @@ _INSERT = text("""
     SELECT :corpus_id, job_id, item, sample, digest, CAST(fields AS jsonb), CAST(flags AS jsonb),
         (CAST(:keys AS int8[]))[start : start + :size - 1]
     FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]),
         CAST(:digests AS bytea[]), CAST(:fields AS text[]), CAST(:flags AS text[]),
         CAST(:starts AS int4[])
     ) AS t (job_id, item, sample, digest, fields, flags, start)
     ORDER BY digest, item, sample
     ON CONFLICT (corpus_id, digest) DO NOTHING
-    RETURNING id, job_id, item, sample
+""")
+
+
+async def _ids(session: AsyncSession, places: Sequence[Place]) -> dict[Place, UUID]:
+    """Of the records that were made of these samples."""
+    if not places:
+        return {}
+    rows = await session.execute(_IDS, place_arrays(places))
+    return {Place(row.job_id, row.item, row.sample): row.id for row in rows}
+
+
+_IDS = text("""
+    SELECT id, job_id, item, sample FROM record
+    JOIN unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]))
+        AS asked (job_id, item, sample) USING (job_id, item, sample)
 """)

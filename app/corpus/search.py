@@ -39,7 +39,7 @@ async def enqueue(session: AsyncSession, places: Sequence[Place]) -> None:
 _ENQUEUE = text("""
     INSERT INTO unindexed (job_id, items, samples)
     SELECT job_id, array_agg(item), array_agg(sample)
-    FROM unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]))
+    FROM unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]))
         AS t (job_id, item, sample)
     GROUP BY job_id
 """)

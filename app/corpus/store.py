@@ -11,6 +11,7 @@ from sqlalchemy import Row, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.arrays import Int8s
 from app.corpus.candidate import Place, Rejected, Reply, Target
 from app.corpus.models import (
     Corpus,
@@ -126,7 +127,7 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
     if not replies:
         return replies
     done = [reply.completion for reply in replies]
-    rows = await session.execute(
+    kept: Any = await session.execute(
         _KEEP,
         {
             **place_arrays([reply.place for reply in replies]),
@@ -134,10 +135,10 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
             "content": [_bytes(c.content) for c in done],
             "reasoning": [None if c.reasoning is None else _bytes(c.reasoning) for c in done],
             "finish_reason": [c.finish_reason for c in done],
-            "prompt_tokens": [c.prompt_tokens for c in done],
-            "completion_tokens": [c.completion_tokens for c in done],
-            "cached_tokens": [c.cached_tokens for c in done],
-            "size": [c.size for c in done],
+            "prompt_tokens": Int8s([c.prompt_tokens for c in done]),
+            "completion_tokens": Int8s([c.completion_tokens for c in done]),
+            "cached_tokens": Int8s([c.cached_tokens for c in done]),
+            "size": Int8s([c.size for c in done]),
             "fingerprint": [c.fingerprint for c in done],
             "model": [c.model for c in done],
             "logprobs": [None if c.logprobs is None else _lossless(c.logprobs) for c in done],
@@ -146,12 +147,10 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
             "seed_position": [reply.seed_position for reply in replies],
         },
     )
-    new = {(row.item, row.sample) for row in rows}
-    if len(new) == len(replies):
+    if kept.rowcount == len(replies):
         return replies
-    there = [r.place for r in replies if (r.place.item, r.place.sample) not in new]
-    earlier = {r.place: r for r in await _replies_at(session, there)}
-    return [earlier.get(reply.place, reply) for reply in replies]
+    there = {r.place: r for r in await _replies_at(session, [r.place for r in replies])}
+    return [there[reply.place] for reply in replies]
 
 
 _KEEP = text("""
@@ -164,7 +163,7 @@ _KEEP = text("""
         completion_tokens, cached_tokens, size, fingerprint, model, logprobs, prompt_digest,
         CAST(inputs AS jsonb), seed_position
     FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]),
         CAST(:content AS bytea[]), CAST(:reasoning AS bytea[]), CAST(:finish_reason AS text[]),
         CAST(:prompt_tokens AS int8[]), CAST(:completion_tokens AS int8[]),
         CAST(:cached_tokens AS int8[]), CAST(:size AS int8[]), CAST(:fingerprint AS text[]),
@@ -175,7 +174,6 @@ _KEEP = text("""
         cached_tokens, size, fingerprint, model, logprobs, prompt_digest, inputs, seed_position
     )
     ON CONFLICT DO NOTHING
-    RETURNING item, sample
 """)
 
 
@@ -186,7 +184,7 @@ async def _replies_at(session: AsyncSession, places: Sequence[Place]) -> list[Re
 
 _REPLIES_AT = text("""
     SELECT c.* FROM completion AS c
-    JOIN unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]))
+    JOIN unnest(CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]))
         AS asked (job_id, item, sample) USING (job_id, item, sample)
 """)
 
@@ -250,7 +248,7 @@ async def reject(session: AsyncSession, corpus_id: UUID, rejects: Sequence[Rejec
             **place_arrays([r.place for r in rejects]),
             "corpus_id": corpus_id,
             "reasons": [v.reason for v in verdicts],
-            "revisions": [v.revision for v in verdicts],
+            "revisions": Int8s([v.revision for v in verdicts]),
             "values": [None if v.value is None else as_json(v.value) for v in verdicts],
             "thresholds": [None if v.threshold is None else as_json(v.threshold) for v in verdicts],
             "details": [v.detail for v in verdicts],
@@ -268,7 +266,7 @@ _REJECT = text("""
     SELECT :corpus_id, job_id, item, sample, reason, revision, CAST(value AS jsonb),
         CAST(threshold AS jsonb), detail, duplicate_of, CAST(fields AS jsonb)
     FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:job_ids AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]),
         CAST(:reasons AS text[]), CAST(:revisions AS int8[]), CAST(:values AS text[]),
         CAST(:thresholds AS text[]), CAST(:details AS text[]), CAST(:duplicates AS uuid[]),
         CAST(:fields AS text[])
@@ -323,8 +321,8 @@ async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | No
 def place_arrays(places: Sequence[Place]) -> dict[str, Any]:
     return {
         "job_ids": [p.job_id for p in places],
-        "items": [p.item for p in places],
-        "samples": [p.sample for p in places],
+        "items": Int8s([p.item for p in places]),
+        "samples": Int8s([p.sample for p in places]),
     }
 
 

@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,12 @@ def how_many(seeds: SeedSpec) -> int:
 
 
 def _key(cell: Row) -> UUID:
-    return UUID(bytes=short(canonical(cell)))
+    return _digest(canonical(cell))
+
+
+@lru_cache(maxsize=MOST_STRATA)
+def _digest(cell: bytes) -> UUID:
+    return UUID(bytes=short(cell))
 
 
 async def count(
@@ -74,7 +80,7 @@ async def count(
         seen[key].append("1" if is_new else "0")
     if not cells:
         return set()
-    rows = await session.execute(
+    dry = await session.scalars(
         _COUNT,
         {
             "job": job_id,
@@ -85,7 +91,7 @@ async def count(
             "least": strata.least,
         },
     )
-    return {row.key for row in rows if row.dry}
+    return set(dry)
 
 
 _NOW_RECENT = "right(s.recent || excluded.recent, :window)"
@@ -97,18 +103,21 @@ _IS_DRY = """
 
 # In the order of keys, so that two batches of one job wait for each other rather than deadlock.
 _COUNT = text(f"""
-    INSERT INTO stratum AS s (job_id, key, cell, candidates, novel, recent, dry_at)
-    SELECT :job, key, CAST(cell AS jsonb), length(seen), length(replace(seen, '0', '')),
-        right(seen, :window), {_IS_DRY.format(recent="right(seen, :window)")}
-    FROM unnest(CAST(:keys AS uuid[]), CAST(:cells AS text[]), CAST(:seen AS text[]))
-        AS t (key, cell, seen)
-    ORDER BY key
-    ON CONFLICT (job_id, key) DO UPDATE SET
-        candidates = s.candidates + excluded.candidates,
-        novel = s.novel + excluded.novel,
-        recent = {_NOW_RECENT},
-        dry_at = coalesce(s.dry_at, {_IS_DRY.format(recent=_NOW_RECENT)})
-    RETURNING key, dry_at IS NOT NULL AS dry
+    WITH counted AS (
+        INSERT INTO stratum AS s (job_id, key, cell, candidates, novel, recent, dry_at)
+        SELECT :job, key, CAST(cell AS jsonb), length(seen), length(replace(seen, '0', '')),
+            right(seen, :window), {_IS_DRY.format(recent="right(seen, :window)")}
+        FROM unnest(CAST(:keys AS uuid[]), CAST(:cells AS text[]), CAST(:seen AS text[]))
+            AS t (key, cell, seen)
+        ORDER BY key
+        ON CONFLICT (job_id, key) DO UPDATE SET
+            candidates = s.candidates + excluded.candidates,
+            novel = s.novel + excluded.novel,
+            recent = {_NOW_RECENT},
+            dry_at = coalesce(s.dry_at, {_IS_DRY.format(recent=_NOW_RECENT)})
+        RETURNING key, dry_at
+    )
+    SELECT key FROM counted WHERE dry_at IS NOT NULL
 """)  # noqa: S608  (put together from the constants above)
 
 

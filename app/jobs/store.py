@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.arrays import Int8s
 from app.corpus.candidate import Place
 from app.corpus.item import ROWS
 from app.errors import NotFound
@@ -188,12 +189,12 @@ async def end_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
             _END_SAMPLES,
             {
                 "jobs": [r.place.job_id for r in rows],
-                "items": [r.place.item for r in rows],
-                "samples": [r.place.sample for r in rows],
+                "items": Int8s([r.place.item for r in rows]),
+                "samples": Int8s([r.place.sample for r in rows]),
                 "outcomes": [r.outcome for r in rows],
                 "reasons": [r.reason for r in rows],
                 "details": [r.detail for r in rows],
-                "attempts": [r.attempts for r in rows],
+                "attempts": Int8s([r.attempts for r in rows]),
             },
         )
 
@@ -201,9 +202,9 @@ async def end_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
 _END_SAMPLES = text("""
     INSERT INTO sample (job_id, item, sample, outcome, reason, detail, attempts)
     SELECT * FROM unnest(
-        CAST(:jobs AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]),
+        CAST(:jobs AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]),
         CAST(:outcomes AS text[]), CAST(:reasons AS text[]), CAST(:details AS text[]),
-        CAST(:attempts AS int2[])
+        CAST(:attempts AS int8[])
     )
 """)
 
@@ -214,8 +215,8 @@ async def ended(session: AsyncSession, places: Sequence[Place]) -> set[Place]:
         _ENDED,
         {
             "jobs": [p.job_id for p in places],
-            "items": [p.item for p in places],
-            "samples": [p.sample for p in places],
+            "items": Int8s([p.item for p in places]),
+            "samples": Int8s([p.sample for p in places]),
         },
     )
     return {Place(row.job_id, row.item, row.sample) for row in rows}
@@ -223,7 +224,7 @@ async def ended(session: AsyncSession, places: Sequence[Place]) -> set[Place]:
 
 _ENDED = text("""
     SELECT s.job_id, s.item, s.sample FROM sample AS s
-    JOIN unnest(CAST(:jobs AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int2[]))
+    JOIN unnest(CAST(:jobs AS uuid[]), CAST(:items AS int8[]), CAST(:samples AS int8[]))
         AS asked (job_id, item, sample) USING (job_id, item, sample)
 """)
 
