@@ -134,11 +134,16 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
     from app.prompts.sandbox import RenderPool
     from app.schedules.tick import tick
     from app.teachers.clients import Clients
+    from app.teachers.pulse import Heartbeat
 
     shown = show_metrics(settings.worker_metrics_host, settings.worker_metrics_port)
     database = Database(url)
     pool = RenderPool()
-    clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
+    clients = Clients(
+        settings.max_reply_bytes,
+        networks=settings.teacher_networks,
+        heartbeat=Heartbeat(frozen_after=settings.teacher_frozen_seconds),
+    )
     try:
         await Worker(
             tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),

@@ -167,6 +167,12 @@ class Tools:
             self._known.popitem(last=False)
         return known
 
+    def ranks(self, job_id: UUID, priority: int) -> None:
+        """Its priority may have changed."""
+        known = self._known.get(job_id)
+        if isinstance(known, Loaded):
+            known.party.rank = -priority
+
 
 async def _read(session: AsyncSession, job_id: UUID) -> Loaded | Stored:
     job = await store.get(session, job_id)
@@ -179,4 +185,5 @@ async def _read(session: AsyncSession, job_id: UUID) -> Loaded | Stored:
         teacher=await teachers.by_id(session, job.teacher_id),
         samples_per_item=job.samples_per_item,
         blueprint=blueprint,
+        party=Party(rank=-job.priority),
     )

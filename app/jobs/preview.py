@@ -16,7 +16,7 @@ from app.curation.text import for_display
 from app.curation.verdict import Verdict
 from app.db import Database
 from app.errors import Unavailable
-from app.jobs.ask import Answered, Asker, Unanswered
+from app.jobs.ask import PREVIEW_RANK, Answered, Asker, Unanswered
 from app.jobs.blueprint import Question, read_blueprint
 from app.jobs.resolve import resolve
 from app.jobs.schemas import JobSpec
@@ -24,8 +24,12 @@ from app.prompts.sandbox import RenderPool
 from app.teachers.clients import Clients
 from app.teachers.completion import Completion
 from app.teachers.failures import TeacherFailure
+from app.teachers.gate import Party
 
 MOST_ROWS = 20
+AT_ONCE = 8
+"""Requests of all previews with one teacher at a time, beside those of jobs: so that a preview need
+not wait for a job, and a job hardly notices one."""
 DEADLINE = 120.0
 """Seconds for the whole preview: somebody is waiting for it."""
 _SHOWN = 20_000
@@ -104,6 +108,7 @@ async def preview(
         sampling=blueprint.sampling,
         schema=blueprint.schema,
         deadline=DEADLINE,
+        party=Party(rank=PREVIEW_RANK),
     )
     try:
         async with asyncio.timeout(DEADLINE):

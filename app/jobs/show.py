@@ -10,6 +10,7 @@ from app.jobs.forecast import Prices
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
+from app.teachers import shares
 from app.teachers import store as teachers
 
 
@@ -23,6 +24,7 @@ async def show(session: AsyncSession, job: Job) -> JobView:
     view = JobView.of(job, account, reasons.get(job.id), seen, trial)
     view.in_flight = crew.in_flight.get(job.id, 0)
     if job.state in store.LIVE:
+        view.limit = await _limit(session, job)
         recent = await forecast.recent(session, [job.id])
         view.forecast = forecast.of(job, account, recent[job.id], await prices(session, job))
     return view
@@ -43,6 +45,13 @@ async def why_waiting(
     if stuck and (why := (await workers.crew(session, ())).idle) is not None:
         found |= {job.id: (job.state, why) for job in stuck}
     return found
+
+
+async def _limit(session: AsyncSession, job: Job) -> int | None:
+    if job.teacher_id is None:
+        return None
+    seen = await shares.together(session, job.teacher_id)
+    return seen.limit if seen.workers else None
 
 
 async def prices(session: AsyncSession, job: Job) -> Prices | None:

@@ -65,6 +65,7 @@ class Standing:
     """What became of a job of which somebody holds a chunk."""
 
     state: str
+    priority: int
     outranked: bool
     """Whether its teacher is wanted for a job of a higher priority that has work ready."""
 
@@ -73,11 +74,11 @@ async def standings(session: AsyncSession, job_ids: Collection[UUID]) -> dict[UU
     if not job_ids:
         return {}
     rows = await session.execute(_STANDINGS, {"jobs": list(job_ids)})
-    return {row.id: Standing(row.state, row.outranked) for row in rows}
+    return {row.id: Standing(row.state, row.priority, row.outranked) for row in rows}
 
 
 _STANDINGS = text("""
-    SELECT id, state, EXISTS (
+    SELECT id, state, priority, EXISTS (
         SELECT FROM job AS higher
         WHERE higher.teacher_id = job.teacher_id AND higher.priority > job.priority
           AND higher.state IN ('queued', 'running')
