@@ -30,6 +30,8 @@ class Shares:
     database: Database
     clients: Clients
     worker_id: UUID
+    silence: float
+    """Seconds for which others keep their shares without a sign of life: a lease's."""
     _users: Counter[UUID] = field(default_factory=Counter)
     """Turns that take chunks of a teacher, by teacher."""
     _held: set[UUID] = field(default_factory=set)
@@ -74,7 +76,7 @@ class Shares:
         well = gate.is_there and answers > self._served.get(teacher_id, 0)
 
         async def take(session: AsyncSession) -> Share:
-            share = await shares.take(session, teacher_id, self.worker_id, said)
+            share = await shares.take(session, teacher_id, self.worker_id, said, self.silence)
             if share.away and well:
                 await teachers.close_circuit(session, teacher_id)
             return share

@@ -87,7 +87,8 @@ class Worker:
     shares: Shares = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shares = Shares(self.tools.database, self.tools.clients, UUID(self.holder))
+        tools, silence = self.tools, self.lease.total_seconds()
+        self.shares = Shares(tools.database, tools.clients, UUID(self.holder), silence)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

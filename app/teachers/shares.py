@@ -2,7 +2,7 @@
 
 A worker takes what is free, up to its fair share, and gives back what is more than that as its
 requests end: so the shares never add up to more, whoever comes and goes. All of it happens under
-one lock for each teacher; a worker that shows no life for a while has no share.
+one lock for each teacher; a worker that shows no life for as long as a lease has no share.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-SILENCE = 15.0
-"""Seconds without a sign of life after which a worker's share is free."""
+ALIVE = 15.0
+"""Seconds after its last sign of life for which a worker is counted in, where nothing hangs on it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ def places(
     return min(free, max(wanted, out))
 
 
-async def take(session: AsyncSession, teacher_id: UUID, worker_id: UUID, said: Said) -> Share:
+async def take(
+    session: AsyncSession, teacher_id: UUID, worker_id: UUID, said: Said, silence: float
+) -> Share:
     """The worker's share from now on; nothing for a teacher that is no more. The worker must not
-    have let out more than it says until it knows the answer.
+    have let out more than it says until it knows the answer. Others have a share for `silence`
+    seconds after their last sign of life.
     """
-    known = {"teacher": teacher_id, "worker": worker_id, "silence": SILENCE}
+    known = {"teacher": teacher_id, "worker": worker_id, "silence": silence, "alive": ALIVE}
     await session.execute(_LOCK, known)
     row = (await session.execute(_SEEN, known)).one_or_none()
     if row is None:
@@ -99,7 +103,7 @@ _SEEN = text("""
         ) AS is_known,
         (
             SELECT count(*) FROM worker
-            WHERE seen_at > clock_timestamp() - make_interval(secs => :silence)
+            WHERE seen_at > clock_timestamp() - make_interval(secs => :alive)
         ) AS alive
     FROM teacher LEFT JOIN LATERAL (
         SELECT array_agg(places) AS others, bool_or(isolates) AS others_isolate
@@ -152,7 +156,7 @@ class Together:
 
 
 async def together(session: AsyncSession, teacher_id: UUID) -> Together:
-    rows = (await session.execute(_TOGETHER, {"teacher": teacher_id, "silence": SILENCE})).all()
+    rows = (await session.execute(_TOGETHER, {"teacher": teacher_id, "silence": ALIVE})).all()
     by_address: dict[str, dict[str, Any]] = {}
     for url, each in (one for row in rows for one in row.endpoints.items()):
         sums = by_address.setdefault(url, {"in_flight": 0, "limit": 0, "trouble": None})

@@ -53,7 +53,7 @@ async def taken(
         said = Said(
             out, isolates, out, 8, {"http://a": {"in_flight": out, "limit": 8, "trouble": None}}
         )
-        return await shares.take(session, teacher, worker, said)
+        return await shares.take(session, teacher, worker, said, 30.0)
 
 
 async def test_whoever_comes_later_gets_what_the_others_can_give_up(database: Database) -> None:
