@@ -145,12 +145,17 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
     from app.prompts.sandbox import RenderPool
     from app.schedules.tick import tick
     from app.teachers.clients import Clients
+    from app.teachers.pulse import Heartbeat
 
     _collect_seldom()
     shown = show_metrics(settings.worker_metrics_host, settings.worker_metrics_port)
     database = Database(url)
     pool = RenderPool()
-    clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
+    clients = Clients(
+        settings.max_reply_bytes,
+        networks=settings.teacher_networks,
+        heartbeat=Heartbeat(frozen_after=settings.teacher_frozen_seconds),
+    )
     worker = Worker(
         tools=Tools(database, pool, clients, settings.teacher_deadline_seconds),
         data_dir=settings.data_dir,

@@ -26,6 +26,7 @@ from app.jobs import router as jobs
 from app.jobs.comparison import router as comparison
 from app.jobs.control import router as control
 from app.jobs.exchanges import dresser
+from app.jobs.preview import AT_ONCE
 from app.jobs.progress import router as progress
 from app.jobs.progress.feed import Feed
 from app.jobs.room import Room
@@ -39,6 +40,7 @@ from app.semantic import router as semantic
 from app.settings import Settings
 from app.teachers import router as teachers
 from app.teachers.clients import Clients
+from app.teachers.pulse import Heartbeat
 from app.web import problems
 from app.web.access import Access
 
@@ -97,7 +99,12 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.receipts = Receipts(app.state.database)
         app.state.render_pool = RenderPool()
         app.state.dresser = dresser(app.state.render_pool)
-        app.state.clients = Clients(settings.max_reply_bytes, networks=settings.teacher_networks)
+        app.state.clients = Clients(
+            settings.max_reply_bytes,
+            networks=settings.teacher_networks,
+            most=AT_ONCE,
+            heartbeat=Heartbeat(frozen_after=settings.teacher_frozen_seconds),
+        )
         try:
             yield
         finally:

@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     teacher_deadline_seconds: float = Field(default=1800, gt=0)
     """How long one call to a teacher may take in all."""
 
+    teacher_frozen_seconds: float = Field(default=60, gt=0)
+    """An engine that runs requests and makes no token for so long is taken for frozen: what it has
+    is asked again, of another server or when it is there again. For teachers that show their load
+    at `/metrics`; of others, only the deadline ends a call."""
+
     worker_concurrency: int = Field(default=4, ge=1, le=64)
     """Chunks that one worker process runs at a time."""
 

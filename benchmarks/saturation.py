@@ -2,21 +2,29 @@
 
     python -m benchmarks.saturation --teacher http://127.0.0.1:8000/v1 --samples 256 --in-flight 32
 
-The raw client keeps as many of the same prompts in flight and does nothing with the replies. Their
-lengths are as unequal as the model makes them. Both take turns, raw first and last, and are
-compared by what the teacher wrote in all: prompts and sampling are the same. Prints a table;
-`--json FILE` writes the figures.
+The raw client keeps as many of the same prompts in flight as it is told, over a connection each
+that costs next to nothing, and does nothing with the replies. Limbeck is told no number: it finds
+one, in a first job that is not measured, up to `--max-in-flight`. Replies are as unequal as the
+model makes them. Both take turns, raw first and last, and are compared by what the teacher wrote in
+all: prompts and sampling are the same. Prints a table; `--json FILE` writes the figures.
+
+A teacher that serves so many at a time and lets the rest wait, with replies that take unequally
+long, need be no engine: any server will do that counts the tokens of its replies. It shows whether
+the number is found: a little more than it serves.
 """
 
 import argparse
 import asyncio
 import json
 import time
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import httpx
+import orjson
+import uvloop
 
+from app.teachers.transport import Transport, framed, head_of, origin_of
 from benchmarks.service import Service, service
 
 SYSTEM = "You answer with as many sentences as you are told to."
@@ -43,9 +51,11 @@ SENTENCES = (1, 2, 4, 12)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--teacher", required=True, help="address of the teacher, with /v1")
-    parser.add_argument("--samples", type=int, default=256, help="at most 1000")
-    parser.add_argument("--in-flight", type=int, default=32)
+    parser.add_argument("--samples", type=int, default=256, help="of each measured job")
+    parser.add_argument("--in-flight", type=int, default=32, help="of the raw client")
+    parser.add_argument("--max-in-flight", type=int, default=512, help="what Limbeck may try")
     parser.add_argument("--max-tokens", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=1, help="raw and Limbeck, so often")
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
     asked = parser.parse_args()
     with service() as running:
@@ -57,78 +67,92 @@ def main() -> None:
 
 
 def measure(running: Service, asked: argparse.Namespace) -> dict[str, float]:
-    teacher = {"name": "t", "url": asked.teacher, "max_in_flight": asked.in_flight}
+    teacher = {"name": "t", "url": asked.teacher, "max_in_flight": asked.max_in_flight}
     model = running.post("/v1/teachers", teacher)["model"]
     running.post("/v1/templates", {"name": "texts", "source": TEMPLATE})
     running.start("worker")
-    running.run(job(asked, asked.in_flight, 0))
-    first = asyncio.run(raw(asked, model, 1))
-    tokens, seconds = through(running, asked, 2)
-    last = asyncio.run(raw(asked, model, 3))
-    raw_rate = (first[0] + last[0]) / (first[1] + last[1])
-    return {
-        "raw, first: tokens/s": first[0] / first[1],
-        "Limbeck: tokens/s": tokens / seconds,
-        "raw, last: tokens/s": last[0] / last[1],
-        "Limbeck / raw": tokens / seconds / raw_rate,
-        "Limbeck: seconds": seconds,
-        "Limbeck: tokens": float(tokens),
+    tokens, seconds, _ = through(running, asked, 0)
+    figures = {"Limbeck, finding its limit: tokens/s": tokens / seconds}
+    written, took = [0, 0], [0.0, 0.0]
+    for number in range(asked.rounds):
+        for who in (0, 1, 0):
+            round_ = 10 * (number + 1) + 3 * who + (written[who] > 0)
+            if who:
+                tokens, seconds, limit = through(running, asked, round_)
+            else:
+                tokens, seconds = uvloop.run(raw(asked, model, round_))
+            written[who] += tokens
+            took[who] += seconds
+    raw_rate, rate = written[0] / took[0], written[1] / took[1]
+    return figures | {
+        "raw: tokens/s": raw_rate,
+        "Limbeck: tokens/s": rate,
+        "Limbeck / raw": rate / raw_rate,
+        "raw: requests in flight": float(asked.in_flight),
+        "Limbeck: limit found": float(limit),
+        "Limbeck: seconds": took[1],
     }
 
 
 def rows(count: int, round_: int) -> list[dict[str, int]]:
-    """Other topics in each round: what the teacher remembers of a prompt helps nobody."""
-    kinds = len(SENTENCES)
-    return [
-        {"sentences": SENTENCES[n % kinds], "topic": 100_000 * round_ + n} for n in range(count)
-    ]
+    """Other topics in each round: what the teacher remembers of a prompt helps nobody. A job that
+    has more samples asks them again.
+    """
+    kinds, most = len(SENTENCES), min(count, 1000)
+    return [{"sentences": SENTENCES[n % kinds], "topic": 100_000 * round_ + n} for n in range(most)]
 
 
-def job(asked: argparse.Namespace, samples: int, round_: int) -> dict[str, Any]:
-    return {
+def through(running: Service, asked: argparse.Namespace, round_: int) -> tuple[int, float, int]:
+    """Tokens, seconds, and the limit that was in force last."""
+    body = {
         "corpus": "bench",
         "teacher": "t",
         "template": "texts",
-        "seeds": {"rows": rows(samples, round_)},
+        "seeds": {"rows": rows(asked.samples, round_)},
         "sampling": {"max_tokens": asked.max_tokens, "temperature": 1.0},
-        "num_records": samples,
-        "limits": {"max_candidates": samples},
+        "num_records": asked.samples,
+        "limits": {"max_candidates": asked.samples},
         # All replies are counted, whatever they are worth.
         "accept": {"filters": []},
+        "smoke": False,
     }
-
-
-def through(running: Service, asked: argparse.Namespace, round_: int) -> tuple[int, float]:
     began = time.monotonic()
-    done = running.run(job(asked, asked.samples, round_))
-    return done["tokens"]["completion"], time.monotonic() - began
+    limits: list[int] = []
+    done = running.run(body, seen=lambda job: limits.append(job["limit"] or 0))
+    seconds = time.monotonic() - began
+    return done["tokens"]["completion"], seconds, max(limits[-20:], default=0)
 
 
 async def raw(asked: argparse.Namespace, model: str, round_: int) -> tuple[int, float]:
-    pending = iter(rows(asked.samples, round_))
-    limits = httpx.Limits(max_connections=asked.in_flight)
-    total = 0
-    async with httpx.AsyncClient(limits=limits, timeout=600, trust_env=False) as client:
+    pending = islice(cycle(rows(asked.samples, round_)), asked.samples)
+    headers = {"Content-Type": "application/json"}
+    request = httpx.Request("POST", f"{asked.teacher}/chat/completions", headers=headers)
+    origin, head = origin_of(request.url), head_of(request)
+    transport, total = Transport(), 0
 
-        async def slot() -> None:
-            nonlocal total
-            for row in pending:
-                user = USER.format(row["sentences"], row["topic"])
-                body = {
-                    "model": model,
-                    "messages": [
-                        {"role": "system", "content": SYSTEM},
-                        {"role": "user", "content": user},
-                    ],
-                    "max_tokens": asked.max_tokens,
-                    "temperature": 1.0,
-                }
-                answer = await client.post(f"{asked.teacher}/chat/completions", json=body)
-                total += answer.raise_for_status().json()["usage"]["completion_tokens"]
+    async def slot() -> None:
+        nonlocal total
+        for row in pending:
+            user = USER.format(row["sentences"], row["topic"])
+            body = {
+                "model": model,
+                "messages": [
+                    {"role": "system", "content": SYSTEM},
+                    {"role": "user", "content": user},
+                ],
+                "max_tokens": asked.max_tokens,
+                "temperature": 1.0,
+            }
+            reply = await transport.exchange(origin, framed(head, orjson.dumps(body)))
+            if reply.status != httpx.codes.OK:
+                raise SystemExit(reply.body.decode("utf-8", "replace"))
+            total += orjson.loads(reply.body)["usage"]["completion_tokens"]
 
-        began = time.monotonic()
-        await asyncio.gather(*(slot() for _ in range(asked.in_flight)))
-        return total, time.monotonic() - began
+    began = time.monotonic()
+    await asyncio.gather(*(slot() for _ in range(asked.in_flight)))
+    seconds = time.monotonic() - began
+    await transport.aclose()
+    return total, seconds
 
 
 if __name__ == "__main__":

@@ -43,12 +43,19 @@ class Service:
         found: dict[str, Any] = answer.json()
         return found
 
-    def run(self, spec: dict[str, Any], look_every: float = 0.1) -> dict[str, Any]:
-        """Submit a job and wait for its end."""
+    def run(
+        self,
+        spec: dict[str, Any],
+        seen: Callable[[dict[str, Any]], object] | None = None,
+        look_every: float = 0.1,
+    ) -> dict[str, Any]:
+        """Submit a job and wait for its end; `seen` is shown it from time to time."""
         job = self.post("/v1/jobs", spec)
 
         def ended() -> dict[str, Any] | None:
             now: dict[str, Any] = self.api.get(f"/v1/jobs/{job['id']}").json()
+            if seen is not None:
+                seen(now)
             return now if now["state"] in {"finished", "failed"} else None
 
         found: dict[str, Any] = wait(ended, every=look_every)

@@ -122,12 +122,18 @@ def _of_teachers(teachers: list[dict[str, Any]]) -> Iterator[Metric]:
         "Requests that workers have out with the teacher.",
         labels=("teacher",),
     )
+    limit = GaugeMetricFamily(
+        "limbeck_teacher_limit",
+        "Requests that workers let the teacher have at a time, as found from its load and rate.",
+        labels=("teacher",),
+    )
     for one in teachers:
         for kind in ("prompt", "completion", "cached"):
             tokens.add_metric((one["teacher"], kind), one[kind])
         away.add_metric((one["teacher"],), float(one["away"]))
         out.add_metric((one["teacher"],), one["in_flight"])
-    yield from (tokens, away, out)
+        limit.add_metric((one["teacher"],), one["limit"])
+    yield from (tokens, away, out, limit)
 
 
 def _gauges(
@@ -180,7 +186,11 @@ _FACTS = text("""
             coalesce(sum(s.prompt_tokens), 0) AS prompt,
             coalesce(sum(s.completion_tokens), 0) AS completion,
             coalesce(sum(s.cached_tokens), 0) AS cached,
-            coalesce((SELECT n FROM out WHERE out.teacher_id = t.id), 0) AS in_flight
+            coalesce((SELECT n FROM out WHERE out.teacher_id = t.id), 0) AS in_flight,
+            coalesce((
+                SELECT sum(most) FROM teacher_share WHERE teacher_id = t.id
+                  AND seen_at > clock_timestamp() - make_interval(secs => :silence)
+            ), 0) AS "limit"
         FROM teacher AS t LEFT JOIN summed AS s ON s.teacher_id = t.id
         GROUP BY t.id ORDER BY completion DESC, t.id LIMIT :teachers
     )

@@ -31,6 +31,10 @@ from app.teachers.gate import Party, Place
 from app.teachers.sampling import Sampling
 
 MOST_ATTEMPTS = 3
+JOBS_RANK = 100
+"""On the wire a job of the highest priority, 100, has 0, and others more: the lower, the sooner."""
+PREVIEW_RANK = -JOBS_RANK - 10
+"""Somebody waits for a preview: it goes before all jobs, with -10."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 
@@ -107,6 +111,7 @@ class Asker:
                 schema=self.schema,
                 deadline=self.deadline,
                 place=place,
+                priority=self.party.rank + JOBS_RANK,
             )
 
     async def _wait(self, place: Place, failure: TeacherFailure, tries: int) -> None:

@@ -16,7 +16,7 @@ from app.curation.text import for_display
 from app.jobs import settle
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Question
-from app.jobs.crashes import MOST_CRASHES, REASON, Seen, Suspects, of_chunk
+from app.jobs.crashes import MOST_CRASHES, Seen, Suspects, of_chunk
 from app.jobs.durable import transaction
 from app.jobs.feed import Feed
 from app.jobs.lane import Course
@@ -144,7 +144,7 @@ async def _ask_one(
 
 def _deadly(crashes: int) -> Unanswered:
     why = f"{crashes} engines died with it, the last one while it had nothing else to do"
-    return Unanswered(REASON, why, crashes)
+    return Unanswered("teacher.crash", why, crashes)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ from app.jobs.durable import transaction
 from app.jobs.lease import Claim
 
 MOST_CRASHES = 2
-REASON = "teacher.crash"
 
 
 async def of_chunk(session: AsyncSession, claim: Claim) -> dict[int, int]:

@@ -183,6 +183,12 @@ class Tools:
             self._known.popitem(last=False)
         return known
 
+    def ranks(self, job_id: UUID, arm: int, priority: int) -> None:
+        """Its priority may have changed."""
+        known = self._known.get((job_id, arm))
+        if isinstance(known, Loaded):
+            known.party.rank = -priority
+
 
 async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:
     job = await store.get(session, claim.job_id)
@@ -199,4 +205,5 @@ async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:
         ),
         samples_per_item=job.samples_per_item,
         blueprint=blueprint,
+        party=Party(rank=-job.priority),
     )

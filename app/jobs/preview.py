@@ -20,7 +20,7 @@ from app.curation.verdict import Verdict
 from app.db import Database
 from app.errors import Unavailable
 from app.jobs.arms import Arm, arms_of
-from app.jobs.ask import Answered, Asker, Unanswered
+from app.jobs.ask import PREVIEW_RANK, Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
@@ -29,9 +29,13 @@ from app.seeds.spec import Row
 from app.teachers.clients import Clients
 from app.teachers.completion import Completion
 from app.teachers.failures import TeacherFailure
+from app.teachers.gate import Party
 from app.teachers.models import Teacher
 
 MOST_ROWS = 20
+AT_ONCE = 8
+"""Requests of all previews with one teacher at a time, beside those of jobs: so that a preview need
+not wait for a job, and a job hardly notices one."""
 DEADLINE = 120.0
 """Seconds for the whole preview: somebody is waiting for it."""
 _SHOWN = 20_000
@@ -161,6 +165,7 @@ async def _shown(
         sampling=blueprint.sampling,
         schema=blueprint.schema,
         deadline=DEADLINE,
+        party=Party(rank=PREVIEW_RANK),
     )
     try:
         results = await asyncio.gather(*(_ask(asker, question, name) for question in questions))

@@ -270,6 +270,9 @@ class JobView(BaseModel):
     in_flight: int | None = None
     """Requests that its teacher is answering, as of the workers' last sign of life; for a single
     job only."""
+    limit: int | None = None
+    """How many requests its teacher is given at a time now, of all jobs; found from its load and
+    its rate. Null while no worker has anything for it; for a single job only."""
     published: str | None
     created_at: datetime
     started_at: datetime | None

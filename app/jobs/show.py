@@ -10,6 +10,7 @@ from app.jobs.forecast import Prices, Tariff
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
+from app.teachers import shares
 from app.teachers import store as teachers
 
 
@@ -23,6 +24,7 @@ async def show(session: AsyncSession, job: Job) -> JobView:
     view = JobView.of(job, account, reasons.get(job.id), seen, trial)
     view.in_flight = crew.in_flight.get(job.id, 0)
     if job.state in store.LIVE:
+        view.limit = await _limit(session, job)
         recent = await forecast.recent(session, [job.id])
         view.forecast = forecast.of(job, account, recent[job.id], await tariff(session, job))
     return view
@@ -44,6 +46,14 @@ async def why_waiting(
     if stuck and (why := (await workers.crew(session, ())).idle) is not None:
         found |= {job.id: (job.state, why) for job in stuck}
     return found
+
+
+async def _limit(session: AsyncSession, job: Job) -> int | None:
+    """Requests that its teachers are asked at a time, as far as a worker has found that out."""
+    arms = await arm_rows.teachers_of(session, job)
+    seen = [await shares.together(session, teacher) for teacher in set(arms.values())]
+    found = [each.limit for each in seen if each.workers]
+    return sum(found) if found else None
 
 
 async def tariff(session: AsyncSession, job: Job) -> Tariff | None:

@@ -8,6 +8,7 @@ from app.corpus import shadow
 from app.db import Database
 from app.jobs import deal, events, lease, store, tickets, workers
 from app.jobs.advance import advance
+from app.teachers import shares
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -28,6 +29,7 @@ async def sweep(database: Database, silence: timedelta) -> None:
     async with unit_of_work() as session:
         await events.note_waiting(session)
         await workers.forget(session)
+        await shares.forget(session)
     async with unit_of_work() as session:
         waiting = await deal.stranded(session)
     for job_id in waiting:

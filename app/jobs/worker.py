@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import search
-from app.jobs import lease, tickets, workers
+from app.jobs import lease, shares, tickets, workers
 from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
 from app.jobs.lane import Course
@@ -32,12 +32,14 @@ from app.jobs.loaded import Tools
 from app.jobs.publication import publish_result
 from app.jobs.room import Room
 from app.jobs.semantic import take_turn
+from app.jobs.shares import Shares
 from app.jobs.sweep import sweep
 from app.jobs.turn import overlapping
 from app.jobs.workers import Sign
 from app.metrics import CHUNKS_LOST
 from app.teachers import store as teachers
 from app.teachers.addresses import Network
+from app.teachers.shares import leave
 from app.webhooks.deliver import deliver
 
 log = structlog.stdlib.get_logger(__name__)
@@ -85,6 +87,11 @@ class Worker:
     """Why no work is taken at the moment."""
     moved: str | None = None
     """Why it stopped by itself: the schema is another version's now."""
+    shares: Shares = field(init=False)
+
+    def __post_init__(self) -> None:
+        tools, silence = self.tools, self.lease.total_seconds()
+        self.shares = Shares(tools.database, tools.clients, UUID(self.holder), silence)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -98,6 +105,7 @@ class Worker:
             asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
             asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
             asyncio.create_task(_forever(self._index, SWEEP_EVERY)),
+            asyncio.create_task(_forever(self.shares.beat, shares.SOON)),
             *(asyncio.create_task(_forever(duty, SWEEP_EVERY)) for duty in self.duties),
         ]
         try:
@@ -109,6 +117,7 @@ class Worker:
             with suppress(DBAPIError, OSError):
                 async with self.tools.database.unit_of_work() as session:
                     await workers.leave(session, UUID(self.holder))
+                    await leave(session, UUID(self.holder))
             log.info("worker stopped", holder=self.holder)
 
     def drain(self) -> None:
@@ -177,11 +186,12 @@ class Worker:
         """What a teacher's ticket leads to: its chunks, for a turn. Then the slot's next ticket
         goes behind those of other teachers.
         """
-        await self._take(
-            lambda session: lease.claim(session, teacher_id, self.holder, self.lease),
-            lambda session: tickets.issue_slot(session, teacher_id, slot),
-            lambda end: self._judge(teacher_id, end),
-        )
+        async with self.shares.of(teacher_id):
+            await self._take(
+                lambda session: lease.claim(session, teacher_id, self.holder, self.lease),
+                lambda session: tickets.issue_slot(session, teacher_id, slot),
+                lambda end: self._judge(teacher_id, end),
+            )
 
     async def _take_stored(self, job_id: UUID) -> None:
         """What the ticket of a job that asks nobody leads to: its chunks, for a turn."""
@@ -305,6 +315,7 @@ class Worker:
             standing = found.get((held.job_id, held.arm))
             if standing is None:
                 continue
+            self.tools.ranks(held.job_id, held.arm, standing.priority)
             if standing.state in {"cancelling", "cancelled"}:
                 held.work.cancel()
             elif standing.state == "paused" or standing.outranked:

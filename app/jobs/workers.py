@@ -64,6 +64,7 @@ class Standing:
     """What became of a job of which somebody holds a chunk."""
 
     state: str
+    priority: int
     outranked: bool
     """Whether its teacher is wanted for a job of a higher priority that has work ready."""
 
@@ -76,11 +77,11 @@ async def standings(
         return {}
     asked = {"jobs": [job for job, _ in held], "arms": [arm for _, arm in held]}
     rows = await session.execute(_STANDINGS, asked)
-    return {(row.id, row.arm): Standing(row.state, row.outranked) for row in rows}
+    return {(row.id, row.arm): Standing(row.state, row.priority, row.outranked) for row in rows}
 
 
 _STANDINGS = text("""
-    SELECT job.id, held.arm, state, EXISTS (
+    SELECT job.id, held.arm, state, priority, EXISTS (
         SELECT FROM job AS higher
         JOIN job_arm AS theirs ON theirs.job_id = higher.id
         WHERE theirs.teacher_id = mine.teacher_id AND higher.priority > job.priority

@@ -22,7 +22,7 @@ FIRST = "question-answer"
 CHUNKS = 8
 """Chunks at a time: one worker has the teacher for itself, and a short job all of it."""
 IN_FLIGHT = {
-    Kind.GPU: 256,
+    Kind.GPU: 512,
     Kind.CPU: 128,  # it still gains from 64 to 128 requests at a time
     Kind.LIGHT: 16,  # it has that many slots; more only wait
 }

@@ -59,6 +59,10 @@ class Capabilities(BaseModel, frozen=True, extra="ignore"):
     extras: bool = False
     """Takes the sampling fields beyond OpenAI's: `top_k`, `min_p`, `repetition_penalty`."""
 
+    priority: bool = False
+    """Takes `priority` with a request, the lower the sooner. It heeds it only where it was started
+    with `--scheduling-policy priority`, which cannot be seen; elsewhere it does no harm."""
+
     random_seed: bool = False
     """Takes a random seed. Never probed, since it can kill a CPU engine: said at registration."""
 

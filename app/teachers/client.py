@@ -24,6 +24,7 @@ from app.teachers.failures import (
 from app.teachers.framing import Headers, ReplyTooLong
 from app.teachers.gate import Gate, Party, Place, away
 from app.teachers.line import Line, succeeded
+from app.teachers.models import MOST_IN_FLIGHT
 from app.teachers.pulse import Heartbeat, watch
 from app.teachers.question import Encoder
 from app.teachers.refusals import failure_of, shown
@@ -40,7 +41,6 @@ _REST_SECONDS = 0.05
 """Where a reply does not prove whose it is, a connection lies still this long before it is used
 again: a reply sent twice shows itself meanwhile."""
 _SUCCESS = 300
-_MOST_IN_FLIGHT = 512
 
 
 class TeacherClient:
@@ -67,7 +67,7 @@ class TeacherClient:
         headers = {"Content-Type": "application/json", "User-Agent": "limbeck"}
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
-        self.gate = gate or Gate(_MOST_IN_FLIGHT)
+        self.gate = gate or Gate(MOST_IN_FLIGHT)
         self.gate.serves_at([Endpoint.at(url, headers) for url in urls])
         self._anyone = Party()
         self._heartbeat = heartbeat or Heartbeat()
@@ -91,8 +91,10 @@ class TeacherClient:
         schema: dict[str, Any] | None = None,
         deadline: float | None = None,
         place: Place | None = None,
+        priority: int = 0,
     ) -> tuple[Completion, ...]:
-        """The `n` completions of one chat, in order; `deadline` is in seconds, over everything
+        """The `n` completions of one chat, in order, sooner with a lower `priority` where the
+        teacher heeds it; `deadline` is in seconds, over everything
         but the wait for a place. One that is given has been entered; it is off the wire after.
 
         `request_id` must be new for every attempt: where the teacher returns it, a reply with
@@ -103,7 +105,7 @@ class TeacherClient:
             raise self._unusable
         if not (request_id.isascii() and request_id.isprintable()):
             raise ValueError("a request id is printable ASCII")
-        body = self._encoder.encode(messages, sampling, schema)
+        body = self._encoder.encode(messages, sampling, schema, priority)
         rest = framed(b"X-Request-Id: %b\r\n" % request_id.encode(), body)
         own = None
         if place is None:

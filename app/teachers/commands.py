@@ -7,13 +7,35 @@ import typer
 
 from app import shell
 from app.names import Ref
+from app.teachers.models import MOST_IN_FLIGHT
 
 commands = typer.Typer(name="teacher", help="Register and look at teachers.", no_args_is_help=True)
 
 TeacherName = Annotated[str, typer.Argument(help="The teacher's name, such as qwen-72b.")]
 
 _COLUMNS = ("ref", "model", "urls", "max_in_flight", "circuit.state", "probed_at")
-_ABLE = ("json_schema", "choice", "logprobs", "token_ids", "n", "score", "embeddings", "gauges")
+_ABLE = (
+    "json_schema",
+    "choice",
+    "logprobs",
+    "token_ids",
+    "n",
+    "score",
+    "priority",
+    "embeddings",
+    "gauges",
+)
+_HEALTH = (
+    "url",
+    "healthy",
+    "load.running",
+    "load.waiting",
+    "load.kv_cache",
+    "in_flight",
+    "limit",
+    "problem",
+    "trouble",
+)
 
 
 @commands.command()
@@ -28,8 +50,12 @@ def add(
     api_key: Annotated[
         str | None, typer.Option(help="Where its key is: env:NAME or file:/PATH.")
     ] = None,
-    max_in_flight: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 64,
-    chunk_slots: Annotated[int, typer.Option(help="Chunks at a time.", min=1)] = 2,
+    max_in_flight: Annotated[
+        int, typer.Option(help="Requests at a time, at most: fewer where it takes fewer.", min=1)
+    ] = MOST_IN_FLIGHT,
+    chunk_slots: Annotated[
+        int, typer.Option(help="Runs of chunks at a time: how many workers may work for it.", min=1)
+    ] = 2,
     licence: Annotated[str | None, typer.Option(help="Of the model's outputs.")] = None,
     terms: Annotated[
         Path | None, typer.Option(help="A file with its owner's terms.", exists=True)
@@ -66,8 +92,12 @@ def add(
 @commands.command()
 def change(
     name: TeacherName,
-    max_in_flight: Annotated[int | None, typer.Option(help="Requests at a time.", min=1)] = None,
-    chunk_slots: Annotated[int | None, typer.Option(help="Chunks at a time.", min=1)] = None,
+    max_in_flight: Annotated[
+        int | None, typer.Option(help="Requests at a time, at most.", min=1)
+    ] = None,
+    chunk_slots: Annotated[
+        int | None, typer.Option(help="Runs of chunks at a time.", min=1)
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="Of the model's outputs.")] = None,
     terms: Annotated[
         Path | None, typer.Option(help="A file with its owner's terms.", exists=True)
@@ -127,10 +157,10 @@ def health(name: TeacherName, as_json: shell.Json = False) -> None:
     if as_json:
         shell.show(answer, as_json=True)
     else:
-        shell.show(
-            answer["endpoints"],
-            as_json=False,
-            columns=("url", "healthy", "load.running", "load.waiting", "load.kv_cache", "problem"),
+        shell.show(answer["endpoints"], as_json=False, columns=_HEALTH)
+        limit = "no limit yet" if answer["limit"] is None else f"limit {answer['limit']}"
+        shell.out.print(
+            f"{answer['in_flight']} in flight, {limit}, at most {answer['max_in_flight']}"
         )
     if not answer["healthy"]:
         raise typer.Exit(1)

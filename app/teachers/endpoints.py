@@ -1,7 +1,7 @@
 """One of a teacher's servers: what it has of this process's requests, and how many it takes."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -33,8 +33,8 @@ class Meter:
     full: bool = True
     """Whether there was always more to ask than the limit let out."""
     seen: Load | None = None
-    preemptions: int | None = None
-    """As they were when it began."""
+    preempted: bool = False
+    """Whether requests were thrown out between two looks at the server."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +51,8 @@ class Endpoint:
     served: int = 0
     waiting: int = 0
     """Requests in its own queue, when last seen."""
+    preemptions: int | None = None
+    """When last seen."""
     load_is_shown: bool = False
     hides_until: float = 0.0
     """It shows no load; nobody looks again before this."""
@@ -108,8 +110,9 @@ class Endpoint:
             return
         meter = self.meter
         self.waiting = load.waiting
-        if meter.preemptions is None:
-            meter.preemptions = load.preemptions
+        if self.preemptions is not None and load.preemptions > self.preemptions:
+            meter.preempted = True
+        self.preemptions = load.preemptions
         if meter.began is None:
             return
         meter.seen = load
@@ -118,12 +121,11 @@ class Endpoint:
 
     def _decide(self, now: float, cap: int) -> None:
         meter, elapsed = self.meter, now - (self.meter.began or now)
-        load, before = meter.seen, meter.preemptions
         window = Window(
             rate=meter.work / elapsed if elapsed > 0 else 0.0,
             full=meter.full and elapsed > 0,
-            load=load,
-            preempted=load is not None and before is not None and load.preemptions > before,
+            load=meter.seen,
+            preempted=meter.preempted,
         )
         self._go_at(rule.after(self.pace, window, cap))
 
@@ -151,9 +153,5 @@ class Endpoint:
     def _go_at(self, pace: Pace, *, changed: bool = False) -> None:
         if changed or pace.limit != self.pace.limit:
             self.stage += 1
-            self.meter = Meter()
-        else:
-            meter = self.meter
-            known = meter.seen.preemptions if meter.seen is not None else meter.preemptions
-            self.meter = Meter(began=None, preemptions=known)
-        self.pace = replace(pace)
+        self.meter = Meter()
+        self.pace = pace

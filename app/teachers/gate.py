@@ -122,7 +122,12 @@ class Gate:
     @property
     def limit(self) -> int:
         """Requests that may be in flight now, of this process."""
-        return min(self.cap, sum(each.limit for each in self.endpoints))
+        return min(self.cap, self.found)
+
+    @property
+    def found(self) -> int:
+        """The limit that was found for its servers together, whoever may use how much of it."""
+        return sum(each.limit for each in self.endpoints)
 
     @property
     def in_flight(self) -> int:

@@ -11,6 +11,7 @@ from app.teachers.failures import TeacherFailure
 from app.teachers.line import Line, Seen, succeeded
 from app.teachers.models import Teacher
 from app.teachers.schemas import Circuit
+from app.teachers.shares import Together
 
 _SECONDS = 5.0
 
@@ -39,6 +40,16 @@ class EndpointHealth(BaseModel):
     """Null where it does not show it."""
     problem: str | None
     """What was seen instead of health."""
+    in_flight: int = 0
+    """Requests that workers have out with it, as of their last signs of life."""
+    limit: int | None = None
+    """How many they would let it have by now, found from its load and its rate; null where no
+    worker has anything for it."""
+    trouble: str | None = Field(
+        default=None,
+        examples=["teacher.frozen: it is frozen: 8 requests run, and no token came for 60 seconds"],
+    )
+    """Why a worker takes it for away."""
 
 
 class TeacherHealth(BaseModel):
@@ -46,11 +57,21 @@ class TeacherHealth(BaseModel):
     healthy: bool
     """At least one endpoint is."""
     circuit: Circuit
+    in_flight: int = 0
+    """Requests that workers have out with the teacher, as of their last signs of life."""
+    limit: int | None = None
+    """How many they let it have now; null where no worker has anything for it."""
+    max_in_flight: int
+    """How many it may have at most, over all workers."""
     endpoints: list[EndpointHealth]
 
 
-async def health(transport: httpx.AsyncBaseTransport, teacher: Teacher) -> TeacherHealth:
-    """Asks every endpoint at once, each for a few seconds at most. Never raises."""
+async def health(
+    transport: httpx.AsyncBaseTransport, teacher: Teacher, seen: Together
+) -> TeacherHealth:
+    """Asks every endpoint at once, each for a few seconds at most; `seen` is what the workers make
+    of them. Never raises.
+    """
     try:
         key = secret.resolve(teacher.api_key) if teacher.api_key else None
     except TeacherFailure as failure:
@@ -62,7 +83,10 @@ async def health(transport: httpx.AsyncBaseTransport, teacher: Teacher) -> Teach
         ref=teacher.ref,
         healthy=any(endpoint.healthy for endpoint in endpoints),
         circuit=Circuit.of(teacher),
-        endpoints=endpoints,
+        in_flight=seen.in_flight,
+        limit=seen.limit if seen.workers else None,
+        max_in_flight=teacher.max_in_flight,
+        endpoints=[one.model_copy(update=seen.endpoints.get(one.url, {})) for one in endpoints],
     )
 
 

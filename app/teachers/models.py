@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, new_id, now
 from app.teachers.capabilities import Capabilities
+
+MOST_IN_FLIGHT = 512
+"""Of a teacher of which nobody said how many. The limit that is found for it is mostly lower."""
 
 
 class Teacher(Base, kw_only=True):
@@ -27,10 +30,10 @@ class Teacher(Base, kw_only=True):
     """The name to ask for."""
     api_key: Mapped[str | None] = mapped_column(default=None)
     """A reference to the key, never the key."""
-    max_in_flight: Mapped[int] = mapped_column(default=64)
-    """Requests at a time, over all workers."""
+    max_in_flight: Mapped[int] = mapped_column(default=MOST_IN_FLIGHT)
+    """Requests at a time, over all workers; fewer where it is found to take fewer."""
     chunk_slots: Mapped[int] = mapped_column(default=2)
-    """Chunks at a time, over all workers; they divide `max_in_flight`."""
+    """Runs of chunks at a time, over all workers: how many workers may work for it."""
     licence: Mapped[str | None] = mapped_column(default=None)
     terms: Mapped[str | None] = mapped_column(default=None)
     terms_url: Mapped[str | None] = mapped_column(default=None)
@@ -64,3 +67,27 @@ class Teacher(Base, kw_only=True):
             return None
         found = Capabilities.model_validate(self.capabilities)
         return found.model_copy(update={"random_seed": self.random_seed})
+
+
+class TeacherShare(Base, kw_only=True):
+    """What one worker has of a teacher's `max_in_flight`, and what it does with it. The shares of
+    those that are alive never add up to more.
+    """
+
+    __tablename__ = "teacher_share"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    teacher_id: Mapped[UUID] = mapped_column(
+        ForeignKey("teacher.id", ondelete="CASCADE"), primary_key=True
+    )
+    worker_id: Mapped[UUID] = mapped_column(primary_key=True)
+    places: Mapped[int]
+    """Requests at a time, those included whose replies are not stored yet."""
+    isolates: Mapped[bool]
+    """It has to ask for something while nobody else does: others give up their places."""
+    in_flight: Mapped[int]
+    most: Mapped[int]
+    """The limit that it found, within its places."""
+    endpoints: Mapped[dict[str, Any]]
+    """In flight, limit and trouble by address."""
+    seen_at: Mapped[datetime] = now()

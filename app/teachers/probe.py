@@ -110,6 +110,7 @@ async def _probe(line: Line, listed: Found, known: Capabilities | None) -> Capab
         "token_ids": chat.token_ids,
         "n": chat.n,
         "extras": chat.extras,
+        "priority": chat.priority,
         "model_check": chat.model_check,
         "score": chat.score,
         "embeddings": chat.embeddings,
@@ -245,6 +246,11 @@ class _Chat:
     async def extras(self) -> Found:
         await self._ask(top_k=0, min_p=0.0, repetition_penalty=1.0)
         return {"extras": True}
+
+    async def priority(self) -> Found:
+        # Some refuse another one than 0 where their scheduler knows none.
+        await self._ask(priority=1)
+        return {"priority": True}
 
     async def model_check(self) -> Found:
         seen = await self._line.post(_CHAT, self._body(model=f"no-such-model-{_WORDS[0]}"))

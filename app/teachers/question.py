@@ -20,15 +20,25 @@ class Encoder:
         self.model = model
         self._able = capabilities
         self._prefixes: deque[tuple[tuple[Message, ...], bytes]] = deque(maxlen=_REMEMBERED)
-        self._ending: tuple[Sampling, dict[str, Any] | None, bytes] | None = None
+        self._endings: deque[tuple[Sampling, dict[str, Any] | None, int, bytes]] = deque(
+            maxlen=_REMEMBERED
+        )
 
     def encode(
-        self, messages: Sequence[Message], sampling: Sampling, schema: dict[str, Any] | None
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        schema: dict[str, Any] | None,
+        priority: int = 0,
     ) -> bytes:
-        """Raises `RequestRefused` for a text that cannot be sent."""
+        """A teacher that does not know priorities is told none. Raises `RequestRefused` for a text
+        that cannot be sent.
+        """
         try:
             last = _turn(messages[-1])
-            return self._beginning(tuple(messages[:-1])) + last + self._end(sampling, schema)
+            return (
+                self._beginning(tuple(messages[:-1])) + last + self._end(sampling, schema, priority)
+            )
         except orjson.JSONEncodeError as error:
             raise RequestRefused(
                 "teacher.refused_request", f"the prompt is not valid Unicode: {error}"
@@ -43,16 +53,17 @@ class Encoder:
         self._prefixes.appendleft((turns, encoded))
         return encoded
 
-    def _end(self, sampling: Sampling, schema: dict[str, Any] | None) -> bytes:
-        if self._ending is not None:
-            known, known_schema, encoded = self._ending
-            if known is sampling and known_schema is schema:
+    def _end(self, sampling: Sampling, schema: dict[str, Any] | None, priority: int) -> bytes:
+        for known, known_schema, known_priority, encoded in self._endings:
+            if known is sampling and known_schema is schema and known_priority == priority:
                 return encoded
         fields = {"model": self.model, **sampling.on_the_wire(extras=self._able.extras)}
         if schema is not None and self._able.json_schema:
             fields["response_format"] = response_format(schema)
+        if self._able.priority:
+            fields["priority"] = priority
         encoded = b"]," + orjson.dumps(fields)[1:]
-        self._ending = (sampling, schema, encoded)
+        self._endings.appendleft((sampling, schema, priority, encoded))
         return encoded
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from app.auth.dependency import CallerDep
 from app.errors import Invalid
 from app.names import Name, Ref
-from app.teachers import store
+from app.teachers import shares, store
 from app.teachers.health import TeacherHealth, health
 from app.teachers.models import Teacher
 from app.teachers.register import look, register
@@ -128,8 +128,13 @@ async def probe_teacher(
 async def get_teacher_health(
     namespace: Name, name: Name, database: DatabaseDep, transport: TransportDep, caller: CallerDep
 ) -> TeacherHealth:
-    """How a teacher is doing right now: asked of its servers, with their load."""
-    return await health(transport, await _read(database, namespace, name))
+    """How a teacher is doing right now: asked of its servers, with their load, and how many
+    requests workers have out with each and would let it have.
+    """
+    async with database.unit_of_work() as session:
+        teacher = await store.get(session, Ref(namespace, name))
+        seen = await shares.together(session, teacher.id)
+    return await health(transport, teacher, seen)
 
 
 async def _read(database: DatabaseDep, namespace: str, name: str) -> Teacher:

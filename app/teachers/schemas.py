@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from app.names import Ref
 from app.teachers.address import Url
 from app.teachers.capabilities import Capabilities
-from app.teachers.models import Teacher
+from app.teachers.models import MOST_IN_FLIGHT, Teacher
 from app.teachers.secret import KeyRef
 
 
@@ -61,11 +61,14 @@ class NewTeacher(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exa
     api_key: KeyRef | None = None
     """Where its key is found: `env:NAME` or `file:/PATH`. Never the key itself."""
 
-    max_in_flight: InFlight = 64
-    """Requests at a time, over all workers."""
+    max_in_flight: InFlight = MOST_IN_FLIGHT
+    """Requests of jobs at a time, over all workers, those included whose replies are not stored
+    yet. How many it really gets is found from its load and its rate, and mostly less. Previews have
+    a few more of their own."""
 
     chunk_slots: Slots = 2
-    """Chunks at a time, over all workers; they divide `max_in_flight` between them."""
+    """Runs of chunks at a time, over all workers: how many workers may work for it at once. One
+    alone can fill it."""
 
     licence: Words | None = Field(default=None, examples=["Apache-2.0"])
     """Of the model's outputs; written into dataset cards."""

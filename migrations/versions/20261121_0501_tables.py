@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_dabfe480"
+revision = "20261121_tables_f9b92b61"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -789,6 +789,29 @@ def upgrade() -> None:
             ["teacher_id"], ["teacher.id"], name=op.f("fk_semantic_report_teacher_id")
         ),
         sa.PrimaryKeyConstraint("corpus_id", name=op.f("pk_semantic_report")),
+    )
+    op.create_table(
+        "teacher_share",
+        sa.Column("teacher_id", sa.UUID(), nullable=False),
+        sa.Column("worker_id", sa.UUID(), nullable=False),
+        sa.Column("places", sa.BigInteger(), nullable=False),
+        sa.Column("isolates", sa.Boolean(), nullable=False),
+        sa.Column("in_flight", sa.BigInteger(), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "endpoints", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.Column(
+            "seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["teacher_id"],
+            ["teacher.id"],
+            name=op.f("fk_teacher_share_teacher_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("teacher_id", "worker_id", name=op.f("pk_teacher_share")),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_table(
         "template_version",

@@ -17,6 +17,7 @@ ALL = frozenset(
         "logprobs",
         "model_check",
         "n",
+        "priority",
         "score",
         "token_ids",
     }
@@ -39,6 +40,9 @@ def probe_reply(
         return Behaviour(status=400, body=error_body(400, message, "top_logprobs"))
     if "top_k" in body and "extras" not in abilities:
         return Behaviour(status=400, body=error_body(400, "Unrecognized argument: top_k", "top_k"))
+    if body.get("priority") and "priority" not in abilities:
+        message = "Got priority 1 but Priority scheduling is not enabled."
+        return Behaviour(status=400, body=error_body(400, message, "priority"))
     content: Any = "Good day."
     schema = schema_of(body)
     if schema is not None and "json_schema" in abilities:

@@ -3,7 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,6 +15,8 @@ from sqlalchemy import text
 from app.db import Database
 from app.jobs.chunk import Done, HandedBack
 from app.jobs.loaded import Tools
+from app.jobs.room import Room
+from app.jobs.worker import Worker
 from app.prompts.sandbox import RenderPool
 from app.teachers.clients import Clients
 from app.teachers.pulse import Heartbeat
@@ -146,3 +151,71 @@ async def test_a_slow_engine_is_not_frozen(
     assert isinstance(end, Done)
     assert (await seen(ready, job_id))["ledger"]["accepted"] == 8
     assert asked_again(fake) == 0
+
+
+async def turn(worker: Worker, database: Database) -> None:
+    """A slot's turn, with the wait of an open circuit cut short."""
+    async with database.unit_of_work() as session:
+        await session.execute(text("UPDATE teacher SET retry_at = clock_timestamp()"))
+        teacher_id: UUID = await session.scalar(text("SELECT id FROM teacher"))
+    await worker._take_for(teacher_id, 0)
+
+
+async def test_a_teacher_that_is_down_for_a_while_costs_nothing_but_time(
+    ready: httpx.AsyncClient, tools: Tools, fake: FakeTeacher, database: Database, tmp_path: Path
+) -> None:
+    job_id = await submitted(ready, 40)
+    worker = Worker(tools, tmp_path, Room(tmp_path, 0), 1, lease=timedelta(seconds=60), grace=1)
+    fake.says_json({"question": "One?", "answer": "A."}, times=6)
+    fake.holds("never", times=100)
+    working = asyncio.create_task(turn(worker, database))
+    await fake.until(lambda record: record.answered == 6 and record.in_flight > 0)
+    port, out = fake.port, fake.record.in_flight
+    fake.stop()
+    await working
+    down = await seen(ready, job_id)
+    assert down["state"] == "waiting_for_teacher"
+    assert down["reason"].startswith("teacher.")
+    asked = len(fake.asked)
+    for _ in range(3):
+        await turn(worker, database)
+    async with database.unit_of_work() as session:
+        tries, wait = (
+            await session.execute(text("SELECT failures, retry_at - now() FROM teacher"))
+        ).one()
+    assert tries == 4
+    assert timedelta(seconds=7) < wait < timedelta(seconds=9)
+    assert len(fake.asked) == asked
+    assert (await seen(ready, job_id))["state"] == "waiting_for_teacher"
+    fake.forgets()
+    fake.start(port)
+    await turn(worker, database)
+    job = await seen(ready, job_id)
+    assert (job["state"], job["ledger"]["failed"], job["ledger"]["open"]) == ("finished", 0, 0)
+    assert asked_again(fake) <= out
+    async with database.unit_of_work() as session:
+        charged = "SELECT count(*) FROM sample WHERE attempts > 1"
+        assert await session.scalar(text(charged)) == 0
+        assert await session.scalar(text("SELECT count(down_since) FROM teacher")) == 0
+
+
+async def test_what_workers_make_of_a_teacher_is_shown(
+    ready: httpx.AsyncClient, tools: Tools, fake: FakeTeacher, database: Database, tmp_path: Path
+) -> None:
+    job_id = await submitted(ready, 16)
+    worker = Worker(tools, tmp_path, Room(tmp_path, 0), 1, lease=timedelta(seconds=60), grace=1)
+    gate = fake.holds('{"question": "Why?", "answer": "Because."}', times=16)
+    before = (await ready.get("/v1/teachers/default/fake/health")).json()
+    assert (before["in_flight"], before["limit"], before["max_in_flight"]) == (0, None, 8)
+    working = asyncio.create_task(turn(worker, database))
+    await fake.until(lambda record: record.in_flight == 8)
+    worker.shares._due.clear()
+    await worker.shares.beat()
+    health = (await ready.get("/v1/teachers/default/fake/health")).json()
+    assert (health["in_flight"], health["limit"], health["max_in_flight"]) == (8, 8, 8)
+    assert (health["endpoints"][0]["in_flight"], health["endpoints"][0]["limit"]) == (8, 8)
+    assert (await seen(ready, job_id))["limit"] == 8
+    page = (await ready.get("/metrics")).text
+    assert 'limbeck_teacher_limit{teacher="default/fake"} 8.0' in page
+    gate.open()
+    await working
