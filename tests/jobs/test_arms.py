@@ -175,3 +175,32 @@ async def test_of_a_chunk_that_was_begun_only_the_rest_is_taken_over(
     made = await records(two)
     assert sorted(row_of(record["item"]) for record in made) == list(range(64))
     assert {record["item"] for record in made if arm_of(record["item"])} == before
+
+
+async def test_a_claim_finds_the_work_of_its_teacher_by_index(
+    two: httpx.AsyncClient, database: Database
+) -> None:
+    """Among thousands of jobs that have ended, and chunks of one large job."""
+    await submit(two, **SHARED | {"num_records": 1_000_000})
+    await submit(two, num_records=1_000_000)
+    async with database.unit_of_work() as session:
+        for statement in (
+            """INSERT INTO job (namespace, document, digest, corpus_id, teacher_id,
+                   template_version_id, num_records, max_candidates, samples_per_item, priority,
+                   state, publishes)
+               SELECT namespace, '{}', 'd', corpus_id, teacher_id, template_version_id, 1, 1, 1, 0,
+                   'finished', FALSE FROM job, generate_series(1, 3000) WHERE arms = 1""",
+            """INSERT INTO job_arm (job_id, arm, teacher_id, template_version_id)
+               SELECT id, 0, teacher_id, template_version_id FROM job WHERE digest = 'd'""",
+            "ANALYZE job, job_arm, chunk, teacher",
+        ):
+            await session.execute(text(statement))
+        teacher = await teachers.get(session, Ref.parse("other"))
+        asked = {"teacher": teacher.id, "holder": "me", "lease": LEASE}
+        plan = await session.execute(text(f"EXPLAIN {lease._CLAIM.text}"), asked)
+        lines = "\n".join(plan.scalars())
+    assert "ix_job_live" in lines
+    assert "ix_job_several" in lines
+    assert "ix_chunk_ready" in lines
+    assert "Seq Scan on job" not in lines
+    assert "Seq Scan on chunk" not in lines

@@ -33,10 +33,10 @@ def compared(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def api(ready: httpx.AsyncClient) -> httpx.AsyncClient:
+async def both(ready: httpx.AsyncClient) -> httpx.AsyncClient:
     second = TEMPLATE.replace("You write questions.", "You write hard questions.")
     for path, body in (
-        ("/v1/templates", {"name": "qa", "source": second}),
+        ("/v1/templates/default/qa/versions", {"source": second}),
         ("/v1/few-shot-sets", {"name": "qa", "examples": EXAMPLES, "template": "qa"}),
     ):
         answer = await ready.post(path, json=body)
@@ -54,25 +54,26 @@ def answers(body: dict[str, Any]) -> Behaviour:
     )
 
 
-async def finished(api: httpx.AsyncClient, drain: Drain, **changes: Any) -> dict[str, Any]:
-    answer = await api.post("/v1/jobs", json=compared(**changes))
+async def finished(both: httpx.AsyncClient, drain: Drain, **changes: Any) -> dict[str, Any]:
+    answer = await both.post("/v1/jobs", json=compared(**changes))
     assert answer.status_code == 201, answer.text
     await drain()
-    job: dict[str, Any] = (await api.get(f"/v1/jobs/{answer.json()['id']}")).json()
+    job: dict[str, Any] = (await both.get(f"/v1/jobs/{answer.json()['id']}")).json()
     assert adds_up(job)
     assert job["state"] == "finished", job["reason"]
     return job
 
 
-async def items(api: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await api.get(path, params={"limit": 200})).json()["items"]
+async def items(both: httpx.AsyncClient, path: str, **query: Any) -> list[dict[str, Any]]:
+    params = {"limit": 200} | query
+    found: list[dict[str, Any]] = (await both.get(path, params=params)).json()["items"]
     return found
 
 
 async def test_every_arm_is_asked_about_the_same_rows_with_the_same_examples(
-    api: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+    both: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
 ) -> None:
-    job = await finished(api, drain)
+    job = await finished(both, drain)
     assert job["ledger"]["planned"] == 60
     assert [arm["name"] for arm in job["document"]["compare"]["arms"]] == [
         "default/qa@1",
@@ -85,9 +86,9 @@ async def test_every_arm_is_asked_about_the_same_rows_with_the_same_examples(
     first, second = asked.values()
     assert sorted(first) == sorted(second)
     assert len(set(first)) > 3, "examples rotate from chunk to chunk"
-    made = await items(api, "/v1/corpora/default/faq/records")
+    made = await items(both, "/v1/corpora/default/faq/records")
     for record in (*made[:20:7], *made[-20::7]):
-        found = (await api.get(f"/v1/corpora/default/faq/records/{record['id']}")).json()
+        found = (await both.get(f"/v1/corpora/default/faq/records/{record['id']}")).json()
         assert found["trace"]["verified"] is True
         arm = arm_of(record["item"])
         assert found["lineage"]["template"] == found["lineage"]["arm"] == f"default/qa@{arm + 1}"
@@ -96,14 +97,14 @@ async def test_every_arm_is_asked_about_the_same_rows_with_the_same_examples(
 
 
 async def test_an_arm_is_measured_as_if_it_had_been_alone(
-    api: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+    both: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
 ) -> None:
     """Three topics, said ten times each by either arm: all but the first of each is a duplicate."""
     fake.when(answers)
     prices = {"prompt_price": 1.0, "completion_price": 4.0, "currency": "EUR"}
-    assert (await api.patch("/v1/teachers/default/fake", json=prices)).is_success
-    job = await finished(api, drain, smoke=False)
-    found = (await api.get(f"/v1/jobs/{job['id']}/comparison")).json()
+    assert (await both.patch("/v1/teachers/default/fake", json=prices)).is_success
+    job = await finished(both, drain, smoke=False)
+    found = (await both.get(f"/v1/jobs/{job['id']}/comparison")).json()
     first, second = found["arms"]
     assert found["paired"] is True
     assert (first["candidates"], second["candidates"]) == (30, 30)
@@ -119,12 +120,17 @@ async def test_an_arm_is_measured_as_if_it_had_been_alone(
     assert second["difference"]["yield"]["differs"] is False
     longer = second["difference"]["completion_tokens"]
     assert longer["low"] <= longer["value"] <= longer["high"]
-    replies = [
-        (await api.get(f"/v1/jobs/{job['id']}/replies/{row['item']}/0")).json()
-        for row in await items(api, f"/v1/jobs/{job['id']}/rejects")
-        + await items(api, f"/v1/jobs/{job['id']}/records")
+    job_path = f"/v1/jobs/{job['id']}"
+    ended = [
+        row["item"]
+        for kind in ("rejects", "records")
+        for row in await items(both, f"{job_path}/{kind}")
     ]
-    spent = [r for r in replies if arm_of(r["item"]) == 0]
+    spent = [
+        (await both.get(f"{job_path}/replies/{item}/0")).json()
+        for item in ended
+        if arm_of(item) == 0
+    ]
     assert len(spent) == 30
     tokens = sum(r["prompt_tokens"] + r["completion_tokens"] for r in spent)
     cost = sum(r["prompt_tokens"] + 4 * r["completion_tokens"] for r in spent) / 1e6
@@ -134,28 +140,30 @@ async def test_an_arm_is_measured_as_if_it_had_been_alone(
 
 
 async def test_an_arms_records_are_found_and_recalled_apart(
-    api: httpx.AsyncClient, drain: Drain
+    both: httpx.AsyncClient, drain: Drain
 ) -> None:
-    await finished(api, drain)
-    every = await items(api, "/v1/corpora/default/faq/records")
-    theirs = await items(api, "/v1/corpora/default/faq/records?template=qa@2")
+    job = await finished(both, drain)
+    every = await items(both, "/v1/corpora/default/faq/records")
+    theirs = await items(both, "/v1/corpora/default/faq/records", template="qa@2")
     assert {arm_of(record["item"]) for record in theirs} == {1}
     assert len(theirs) == sum(arm_of(record["item"]) == 1 for record in every) > 0
-    version = await api.post("/v1/datasets/default/faq/versions", json={"corpus": "faq"})
+    assert await items(both, f"/v1/jobs/{job['id']}/records", arm=1) == theirs
+    await both.post("/v1/datasets", json={"name": "faq", "corpus": "faq"})
+    version = await both.post("/v1/datasets/default/faq/versions", json={})
     assert version.status_code == 201, version.text
-    sources = (await api.get("/v1/datasets/default/faq/versions/1/manifest")).json()["sources"]
+    sources = version.json()["sources"]
     assert [(each["arm"], each["template"]) for each in sources] == [
         (0, "default/qa@1"),
         (1, "default/qa@2"),
     ]
-    recalled = (await api.get("/v1/recall", params={"template": "qa@2"})).json()
+    recalled = (await both.get("/v1/recall", params={"template": "qa@2"})).json()
     assert [job["arms"] for job in recalled["jobs"]] == [[1]]
     assert recalled["corpora"][0]["records"] == len(theirs)
     assert [each["rows"] for each in recalled["versions"]] == [len(theirs)]
 
 
-async def test_a_preview_shows_each_row_in_every_arm(api: httpx.AsyncClient) -> None:
-    answer = await api.post("/v1/previews?rows=2", json=compared())
+async def test_a_preview_shows_each_row_in_every_arm(both: httpx.AsyncClient) -> None:
+    answer = await both.post("/v1/previews?rows=2", json=compared())
     assert answer.status_code == 200, answer.text
     rows = answer.json()["rows"]
     assert [(row_of(row["item"]), row["arm"]) for row in rows] == [
@@ -197,21 +205,21 @@ async def test_a_preview_shows_each_row_in_every_arm(api: httpx.AsyncClient) -> 
     ],
 )
 async def test_what_cannot_be_compared_is_refused_by_name(
-    api: httpx.AsyncClient, changes: dict[str, Any], field: str, problem: str
+    both: httpx.AsyncClient, changes: dict[str, Any], field: str, problem: str
 ) -> None:
-    answer = await api.post("/v1/jobs", json={"template": "qa"} | compared() | changes)
+    answer = await both.post("/v1/jobs", json={"template": "qa"} | compared() | changes)
     assert answer.status_code == 422, answer.text
     [error] = [each for each in answer.json()["errors"] if each["field"] == field]
     assert problem in error["problem"]
 
 
 async def test_arms_differ_in_what_they_say_and_in_nothing_else(
-    api: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+    both: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
 ) -> None:
     arms = [{}, {"sampling": {"temperature": 0.1}}, {"few_shot": None, "name": "bare"}]
     document = {"template": "qa@1"} | compared(sampling={"max_tokens": 99})
     document["compare"] = {"rows": 8, "arms": arms}
-    job = (await api.post("/v1/jobs", json=document)).json()
+    job = (await both.post("/v1/jobs", json=document)).json()
     pinned = job["document"]["compare"]["arms"]
     assert [arm["name"] for arm in pinned] == [
         "default/qa@1, 4 shown, temperature=0.8",
@@ -220,23 +228,23 @@ async def test_arms_differ_in_what_they_say_and_in_nothing_else(
     ]
     assert [arm["few_shot"] is None for arm in pinned] == [False, False, True]
     assert {arm["sampling"]["max_tokens"] for arm in pinned} == {99}
-    again = (await api.post(f"/v1/jobs/{job['id']}/clone")).json()
+    again = (await both.post(f"/v1/jobs/{job['id']}/clone")).json()
     assert again["digest"] == job["digest"]
     await drain()
     shown = {(one.body["temperature"], len(one.body["messages"])) for one in fake.asked}
     assert shown == {(0.8, 10), (0.1, 10), (0.8, 2)}
-    refused = await api.patch(f"/v1/jobs/{again['id']}", json={"num_records": 9})
+    refused = await both.patch(f"/v1/jobs/{again['id']}", json={"num_records": 9})
     assert refused.status_code in {409, 422}
 
 
 async def test_a_comparison_is_a_table_on_a_terminal(
-    api: httpx.AsyncClient, served: str, drain: Drain
+    both: httpx.AsyncClient, served: str, drain: Drain
 ) -> None:
-    job = await finished(api, drain)
+    job = await finished(both, drain)
     done = await asyncio.to_thread(CliRunner().invoke, commands, ["compare", job["id"]])
     assert done.exit_code == 0, done.output
-    for part in ("default/qa@2", "yield", "to the first", "row by row"):
+    for part in ("default/qa@2", "yield", "to the first arm", "paired"):
         assert part in done.stdout
-    plain = (await api.post("/v1/jobs", json=spec())).json()["id"]
-    answer = await api.get(f"/v1/jobs/{plain}/comparison")
+    plain = (await both.post("/v1/jobs", json=spec())).json()["id"]
+    answer = await both.get(f"/v1/jobs/{plain}/comparison")
     assert (answer.status_code, answer.json()["code"]) == (409, "job.not_compared")
