@@ -209,5 +209,5 @@ def _named(error: FieldError) -> FieldError:
 RecordsQuery = Annotated[RecordSelection, Depends(_records)]
 RejectsQuery = Annotated[RejectSelection, Depends(_rejects)]
 OwnRecordsQuery = Annotated[RecordSelection, Depends(_own_records)]
-"""For one job, which fixes its template and its teacher."""
+"""For one job: its arms fix templates and teachers."""
 OwnRejectsQuery = Annotated[RejectSelection, Depends(_own_rejects)]

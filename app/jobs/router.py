@@ -17,6 +17,7 @@ from app.corpus.schemas import RecordView, RejectView, ReplyView
 from app.corpus.selection import RecordSelection
 from app.errors import NotFound
 from app.jobs import novelty, store
+from app.jobs.arm_spec import MOST_TEACHERS
 from app.jobs.documents import ReprocessSpec
 from app.jobs.imports.arrival import arrived
 from app.jobs.imports.submit import submit_import
@@ -39,6 +40,11 @@ from app.webhooks.schemas import DeliveryView
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
 origins = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=Route)
 """A corpus's own routes know nothing of jobs; where a sample comes from is known here."""
+
+OneArm = Annotated[
+    int | None,
+    Query(ge=0, lt=MOST_TEACHERS, description="Only of this arm of the job, by its number."),
+]
 
 
 @router.post("/jobs", status_code=201)
@@ -183,9 +189,10 @@ async def list_job_records(
     caller: CallerDep,
     page: PageDep,
     selection: OwnRecordsQuery,
+    arm: OneArm = None,
 ) -> Page[RecordView]:
     """What a job added to its corpus, oldest first."""
-    where = await _own(session, job_id, selection)
+    where = await _own(session, job_id, selection, arm)
     rows = await browse.records(
         session, where, selection, after=page.after_id, limit=page.limit + 1
     )
@@ -199,9 +206,10 @@ async def list_job_rejects(
     caller: CallerDep,
     page: PageDep,
     selection: OwnRejectsQuery,
+    arm: OneArm = None,
 ) -> Page[RejectView]:
     """What was refused, oldest first, with why."""
-    where = await _own(session, job_id, selection)
+    where = await _own(session, job_id, selection, arm)
     rows = await browse.rejects(
         session, where, selection, after=page.after_id, limit=page.limit + 1
     )
@@ -302,7 +310,11 @@ async def get_reject(
     return await show_reject(database, pool, Ref(namespace, name), reject_id)
 
 
-async def _own(session: AsyncSession, job_id: UUID, selection: RecordSelection) -> Scope:
+async def _own(
+    session: AsyncSession, job_id: UUID, selection: RecordSelection, arm: int | None
+) -> Scope:
     job = await store.get(session, job_id)
     where = await browse.scope(session, job.corpus_id, selection)
-    return replace(where, jobs=[job.id])
+    if arm is None or (job.arms == 1 and arm == 0):
+        return replace(where, jobs=[job.id])
+    return replace(where, jobs=[], arms=[(job.id, arm)])

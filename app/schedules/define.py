@@ -94,6 +94,8 @@ async def _check(
         raise Invalid.at("/jitter", shortest, spec.jitter)
     job = spec.job
     if spec.top_up is not None:
+        if job.compare is not None:
+            raise Invalid.at("/top_up", "should be left out: a comparison asks about so many rows")
         if spec.top_up.per_stratum is not None:
             cells_of(job)
         most = spec.top_up.per_stratum or spec.top_up.records

@@ -1,6 +1,7 @@
 """Comparisons over the shell."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -13,12 +14,55 @@ from app.jobs.told import JobId
 commands = typer.Typer()
 """Goes among the commands of `limbeck job`."""
 
-_FIGURES = {
-    "yield": ("yield", True),
-    "novelty": ("novelty", True),
-    "completion_tokens": ("tokens of a reply", False),
-    "tokens_per_record": ("tokens per record", False),
-    "cost_per_record": ("cost per record", False),
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    name: str
+    said: str
+    unit: str = ""
+    """Of a difference."""
+    times: float = 1.0
+    """What is shown is so many times what is answered."""
+
+    def value(self, told: dict[str, Any] | None) -> str:
+        if told is None:
+            return "-"
+        return self._number(told["value"]) + self._of_share + self._interval(told)
+
+    def difference(self, differences: dict[str, Any] | None) -> str:
+        told = differences and differences[self.name]
+        if not told:
+            return ""
+        sign = "+" if told["value"] > 0 else ""
+        mark = " *" if told["differs"] else ""
+        return sign + self._number(told["value"]) + self.unit + self._interval(told) + mark
+
+    @property
+    def _of_share(self) -> str:
+        return "%" if self.unit else ""
+
+    def _interval(self, told: dict[str, Any]) -> str:
+        if told["low"] is None:
+            return ""
+        return f" ({self._number(told['low'])} to {self._number(told['high'])})"
+
+    def _number(self, value: float) -> str:
+        value *= self.times
+        digits = 1 if self.unit or 1 <= abs(value) < 100 else 0 if abs(value) >= 100 else 4  # noqa: PLR2004
+        return f"{value:,.{digits}f}"
+
+
+_FIGURES = (
+    _Figure("yield", "yield", " points", 100),
+    _Figure("novelty", "novelty", " points", 100),
+    _Figure("completion_tokens", "tokens of a reply"),
+    _Figure("tokens_per_record", "tokens per record"),
+    _Figure("cost_per_record", "cost of 1,000 records", times=1000),
+)
+_COUNTS = {
+    "candidates": "candidates",
+    "accepted": "accepted",
+    "elsewhere": "said first by another arm",
 }
 _REASONS = 5
 
@@ -33,52 +77,21 @@ def compare(job_id: JobId, as_json: shell.Json = False) -> None:
         return
     arms = found["arms"]
     table = Table("", *(escape(arm["name"]) for arm in arms))
-    for what in ("candidates", "accepted", "elsewhere"):
-        table.add_row(what, *(f"{arm[what]:,}" for arm in arms))
-    for name, (said, is_share) in _FIGURES.items():
-        if all(arm["figures"][name] is None for arm in arms):
+    for what, said in _COUNTS.items():
+        table.add_row(said, *(f"{arm[what]:,}" for arm in arms))
+    for figure in _FIGURES:
+        if all(arm["figures"][figure.name] is None for arm in arms):
             continue
-        unit = f", {found['currency']}" if name == "cost_per_record" and found["currency"] else ""
-        table.add_row(said + unit, *(_figure(arm["figures"][name], is_share) for arm in arms))
-        table.add_row(
-            "  to the first", *(_difference(arm["difference"], name, is_share) for arm in arms)
-        )
+        is_money = figure.name == "cost_per_record" and found["currency"]
+        said = f"{figure.said}, {found['currency']}" if is_money else figure.said
+        table.add_row(said, *(figure.value(arm["figures"][figure.name]) for arm in arms))
+        table.add_row("  to the first arm", *(figure.difference(arm["difference"]) for arm in arms))
     for reason in _common(arms):
         table.add_row(escape(reason), *(f"{arm['reasons'].get(reason, 0):,}" for arm in arms))
     shell.out.print(table)
-    how = "row by row" if found["paired"] else "as of rows of their own: teachers share them out"
-    shell.out.print(
-        f"job {found['state']}; intervals hold 95 times out of a hundred; arms are compared {how}; "
-        "* marks a difference that hardly comes by chance",
-        markup=False,
-    )
-
-
-def _figure(told: dict[str, Any] | None, is_share: bool) -> str:  # noqa: FBT001
-    if told is None:
-        return "-"
-    return _number(told["value"], is_share) + _interval(told, is_share)
-
-
-def _difference(told: dict[str, Any] | None, name: str, is_share: bool) -> str:  # noqa: FBT001
-    found = told and told[name]
-    if not found:
-        return ""
-    sign = "+" if found["value"] > 0 else ""
-    mark = " *" if found["differs"] else ""
-    return sign + _number(found["value"], is_share) + _interval(found, is_share) + mark
-
-
-def _interval(told: dict[str, Any], is_share: bool) -> str:  # noqa: FBT001
-    if told["low"] is None:
-        return ""
-    return f" ({_number(told['low'], is_share)} to {_number(told['high'], is_share)})"
-
-
-def _number(value: float, is_share: bool) -> str:  # noqa: FBT001
-    if is_share:
-        return f"{value:.1%}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+    rows = "paired by row" if found["paired"] else "over different rows"
+    shell.out.print(f"job {found['state']}; 95 % intervals; differences {rows}", markup=False)
+    shell.out.print("* a difference that hardly comes by chance", markup=False)
 
 
 def _common(arms: list[dict[str, Any]]) -> Iterator[str]:

@@ -75,10 +75,10 @@ def _variance(amount: Sums, made: Sums, value: float) -> float:
 
 def student(freedom: int) -> float:
     """The 97.5 % quantile of Student's t, by Fisher's expansion (Abramowitz and Stegun, Handbook of
-    Mathematical Functions, 26.7.5): right to 0.1 % from 5 degrees of freedom on, too small below,
+    Mathematical Functions, 26.7.5): right to 0.1 % from 6 degrees of freedom on, too small below,
     where the table is given instead.
     """
-    table = (12.706, 4.303, 3.182, 2.776)
+    table = (12.706, 4.303, 3.182, 2.776, 2.571)
     if freedom <= len(table):
         return table[freedom - 1]
     v, z = freedom, Z

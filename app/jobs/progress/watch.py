@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -63,7 +64,7 @@ class _View:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.now = _progress(job)
-        self.teacher = job["document"].get("teacher")
+        self.teachers = list(_teachers(job["document"]))
         self.load: dict[str, Any] | None = None
         self.asked_at = float("-inf")
         self.tokens: deque[tuple[float, int]] = deque()
@@ -98,14 +99,18 @@ class _View:
         self._draw()
 
     def ask(self, client: httpx.Client) -> None:
-        """How long the teacher's own queue is; nothing where it does not say, or we may not ask."""
+        """How long the teachers' own queues are; nothing where they do not say, or we may not
+        ask.
+        """
         now = time.monotonic()
-        if not isinstance(self.teacher, str) or now - self.asked_at < _TEACHER_EVERY:
+        if now - self.asked_at < _TEACHER_EVERY:
             return
         self.asked_at = now
-        answer = client.get(f"/v1/teachers/{self.teacher}/health")
-        loads = [e["load"] for e in answer.json()["endpoints"]] if answer.is_success else []
-        found = [load for load in loads if load is not None]
+        found = []
+        for teacher in self.teachers:
+            answer = client.get(f"/v1/teachers/{teacher}/health")
+            loads = [e["load"] for e in answer.json()["endpoints"]] if answer.is_success else []
+            found += [load for load in loads if load is not None]
         keys = ("running", "waiting")
         self.load = {key: sum(load[key] for load in found) for key in keys} if found else None
 
@@ -150,6 +155,14 @@ class _View:
         if now["reason"]:
             lines.append(now["reason"])
         return Group(self.bars, Text("\n".join([*lines, *self.said])))
+
+
+def _teachers(document: dict[str, Any]) -> Iterable[str]:
+    """Everybody who is asked, each once."""
+    said = document.get("teacher") or []
+    arms = (document.get("compare") or {}).get("arms") or []
+    shares = [said] if isinstance(said, str) else [share["name"] for share in said]
+    return dict.fromkeys([*shares, *(arm["teacher"] for arm in arms)])
 
 
 def _left(forecast: dict[str, Any] | None) -> str:
