@@ -1,12 +1,14 @@
 """Files of a version, as HTTP clients ask for them."""
 
 import hashlib
+import os
 from typing import Any
 
 import httpx
 import pytest
 
 from app.settings import Settings
+from app.web import download
 
 SHARD = "data/train-00000-of-00001.parquet"
 
@@ -48,6 +50,20 @@ async def test_head_tells_the_same_without_the_bytes(api: httpx.AsyncClient, url
     assert (head.status_code, head.content) == (200, b"")
     told, same = ({**dict(each.headers), "x-request-id": ""} for each in (head, get))
     assert told == same
+
+
+async def test_bytes_that_are_not_in_memory_are_waited_for(
+    api: httpx.AsyncClient, url: str, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_at_hand(*_: Any) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "preadv", not_at_hand)
+    monkeypatch.setattr(download, "_BLOCK", 100)
+    answer = await api.get(url)
+    assert hashlib.sha256(answer.content).hexdigest() == entry["sha256"]
+    part = await api.get(url, headers={"Range": "bytes=7-310"})
+    assert part.content == answer.content[7:311]
 
 
 async def test_parts_add_up_to_the_whole(api: httpx.AsyncClient, url: str) -> None:
