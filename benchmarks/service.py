@@ -24,6 +24,7 @@ class Service:
     data_dir: Path
     api: httpx.Client
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str) -> psutil.Process:
         """`limbeck …`, until the end."""
@@ -31,6 +32,7 @@ class Service:
             "LIMBECK_DATABASE_URL": self.database.url,
             "LIMBECK_DATA_DIR": str(self.data_dir),
             "LIMBECK_LOG_LEVEL": "warning",
+            **self.settings,
         }
         command = [sys.executable, "-m", "app.cli", *arguments]
         self.processes.append(subprocess.Popen(command, env=environment))
@@ -69,13 +71,13 @@ class Service:
 
 
 @contextmanager
-def service() -> Iterator[Service]:
+def service(settings: dict[str, str] | None = None) -> Iterator[Service]:
     """One that answers; workers are the caller's to start."""
     with tempfile.TemporaryDirectory(prefix="limbeck-bench-") as name:
         folder, port = Path(name), ports.free()
         database = postgres.start(folder / "pg")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as api:
-            made = Service(database, folder / "data", api)
+            made = Service(database, folder / "data", api, settings=settings or {})
             try:
                 migrate.upgrade(database.url)
                 made.start("serve", "--port", str(port))

@@ -81,15 +81,16 @@ class Feed:
         if self.trouble is not None or question.prompt is None or not self.wanted(question):
             place.leave()
             return
-        self._out.add(asyncio.create_task(self._one(question, question.prompt, place)))
+        task = asyncio.create_task(self._one(question, question.prompt, place))
+        # Also of one that is cancelled before its first step.
+        task.add_done_callback(lambda _: place.leave())
+        self._out.add(task)
 
     async def _one(self, question: Question, prompt: Prompt, place: Place) -> None:
         try:
             await self.ask(question, prompt, place)
         except TeacherFailure as failure:
             self.trouble = self.trouble or failure
-        finally:
-            place.leave()
 
     async def _some_end(self) -> None:
         """Raises what one of them raised."""
