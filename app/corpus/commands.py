@@ -260,7 +260,7 @@ def _tell(found: dict[str, Any]) -> None:
     if lineage is None:
         return
     shell.out.rule("made from")
-    for name in ("kind", "template", "inputs", "sampling", "file", "created_at"):
+    for name in ("kind", "arm", "template", "inputs", "sampling", "file", "created_at"):
         _line(name, lineage[name])
     _line("job", lineage["reply"]["job_id"])
     _line("few-shot set", (lineage["few_shot"] or {}).get("set"))

@@ -139,7 +139,7 @@ async def freeze(
         finally:
             writer.abandon()
         rows_of = _rows_of(ground, assigned.picks)
-        asked = [origin.job_id for origin in rows_of]
+        asked = {origin.job_id for origin in rows_of}
         decided = {pick.job_id for pick in assigned.picks}
         funnel = await funnel_of(session, asked, decided)
         sample = await _sample(session, ground, assigned.picks)

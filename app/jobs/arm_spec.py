@@ -18,7 +18,8 @@ from app.teachers.sampling import Sampling
 
 MOST_TEACHERS = 16
 MOST_ARMS = 8
-MOST_ROWS = 10_000_000
+MOST_ROWS = 100_000
+"""Of a comparison: far more than tell any difference that matters."""
 LONGEST_NAME = 200
 
 

@@ -9,10 +9,12 @@ were committed: who has seen one has seen all before it, whichever process showe
 | `changed`      | what was changed: was, now   | a change of priority, target or limit      |
 | `waiting`      | reason                       | the sweep: who is still needed is away     |
 | `recovered`    |                              | the sweep: one of them is back             |
-| `chunk_lost`   | chunk, losses, holder        | the sweep: its worker shows no life        |
-| `chunk_failed` | chunk, failed                | the end of a chunk in which samples failed |
+| `chunk_lost`   | chunk, arm, losses, holder   | the sweep: its worker shows no life        |
+| `chunk_failed` | chunk, arm, failed           | the end of a chunk in which samples failed |
 | `retried`      | samples                      | a retry of what failed                     |
 | `end`          | state, reason                | the job's end                              |
+
+A chunk is named by its number in its arm; of arm 0, the arm is not said.
 """
 
 from collections.abc import Collection, Sequence

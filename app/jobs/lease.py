@@ -228,7 +228,8 @@ async def close(session: AsyncSession, claim: Claim) -> None:
     """The chunk is done; what was not settled is cancelled. The caller holds the fence."""
     failed = await session.scalar(_CLOSE, {"chunk": claim.chunk_id})
     if failed:
-        await events.note(session, claim.job_id, "chunk_failed", chunk=claim.seq, failed=failed)
+        which = _which(claim.arm, claim.seq)
+        await events.note(session, claim.job_id, "chunk_failed", **which, failed=failed)
 
 
 _CLOSE = text("""
@@ -269,11 +270,16 @@ _CANCEL_READY = text("""
 """)
 
 
+def _which(arm: int, seq: int) -> dict[str, Any]:
+    """A chunk as events name it: most jobs have one arm."""
+    return {"chunk": seq} | ({"arm": arm} if arm else {})
+
+
 async def reap(session: AsyncSession) -> Sequence[UUID]:
     """Take chunks from holders that show no sign of life; answers the jobs they are of."""
     rows = sorted((await session.execute(_REAP)).all(), key=lambda row: row.job_id)
     for row in rows:
-        said = {"chunk": row.seq, "losses": row.losses, "holder": row.holder}
+        said = _which(row.arm, row.seq) | {"losses": row.losses, "holder": row.holder}
         await events.note(session, row.job_id, "chunk_lost", **said)
     return [row.job_id for row in rows]
 
@@ -286,7 +292,7 @@ _REAP = text("""
         FOR UPDATE SKIP LOCKED
     ) AS silent
     WHERE chunk.id = silent.id
-    RETURNING chunk.job_id, chunk.seq, chunk.losses, silent.holder
+    RETURNING chunk.job_id, chunk.arm, chunk.seq, chunk.losses, silent.holder
 """)
 
 MOST_LOSSES = 5
@@ -297,7 +303,8 @@ async def abandon(session: AsyncSession) -> Collection[UUID]:
     """Fail the open samples of chunks that killed every holder; answers the jobs they are of."""
     rows = (await session.execute(_ABANDON, {"most": MOST_LOSSES})).all()
     for row in sorted(rows, key=lambda row: row.job_id):
-        await events.note(session, row.job_id, "chunk_failed", chunk=row.seq, failed=row.n)
+        which = _which(row.arm, row.seq)
+        await events.note(session, row.job_id, "chunk_failed", **which, failed=row.n)
     return {row.job_id for row in rows}
 
 
@@ -329,5 +336,5 @@ _ABANDON = text("""
             counted.n + coalesce(CAST(reasons ->> 'worker.lost' AS int8), 0)
         )
     FROM counted WHERE chunk.id = counted.id
-    RETURNING chunk.job_id, chunk.seq, counted.n
+    RETURNING chunk.job_id, chunk.arm, chunk.seq, counted.n
 """)

@@ -57,7 +57,18 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [EXAMPLE]}):
+_COMPARED: dict[str, Any] = {
+    "corpus": "support/faq",
+    "teacher": "local",
+    "template": "question-answer",
+    "seeds": {"rows": [{"topic": "refunds", "level": "easy"}]},
+    "compare": {"rows": 40, "arms": [{}, {"sampling": {"temperature": 0.3}, "name": "cooler"}]},
+}
+
+
+class JobSpec(
+    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [EXAMPLE, _COMPARED]}
+):
     """The document of a job: a file, the body of a submission, the body of a preview. Corpus,
     teacher, template, seeds and num_records are enough.
     """

@@ -36,7 +36,8 @@ async def sweep(database: Database, silence: timedelta) -> None:
         async with unit_of_work() as session:
             await store.lock(session, job_id)
             taken = await deal.take_over(session, job_id)
-        log.info("chunks taken over from a teacher that is away", job=str(job_id), chunks=taken)
+        if taken:  # another worker may have been quicker
+            log.info("chunks taken over from a teacher that is away", job=str(job_id), chunks=taken)
     async with unit_of_work() as session:
         undecided = await store.undecided(session)
     for job_id in undecided:

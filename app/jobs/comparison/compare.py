@@ -1,6 +1,5 @@
 """The arms of a job side by side, each as if it had been alone."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,17 +95,18 @@ async def compare(session: AsyncSession, job: Job) -> ComparisonView:
 
 
 async def _read(session: AsyncSession, job: Job, tariff: Mapping[int, Prices]) -> list[Made]:
-    read: defaultdict[int, list[Sequence[int]]] = defaultdict(list)
+    none: Sums = np.empty((0, 1 + len(_COLUMNS)))
+    pages = [none]
     async for page in store.rows(session, job.id):
-        for row in page:
-            read[row.arm].append([getattr(row, name) for name in _COLUMNS])
-    return [_made(read[arm], tariff.get(arm)) for arm in range(job.arms)]
+        read = [[row.arm, *(getattr(row, name) for name in _COLUMNS)] for row in page]
+        pages.append(np.array(read, dtype=np.float64))
+    table = np.concatenate(pages)
+    return [_made(table[table[:, 0] == arm, 1:], tariff.get(arm)) for arm in range(job.arms)]
 
 
-def _made(rows: Sequence[Sequence[int]], prices: Prices | None) -> Made:
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
-    table = table[np.argsort(table[:, 0])]
-    return Made({name: table[:, at] for at, name in enumerate(_COLUMNS)}, prices)
+def _made(rows: Sums, prices: Prices | None) -> Made:
+    rows = rows[np.argsort(rows[:, 0])]
+    return Made({name: rows[:, at] for at, name in enumerate(_COLUMNS)}, prices)
 
 
 def _arm(job: Job, arm: Arm, made: Sequence[Made], reasons: dict[str, int]) -> ArmView:

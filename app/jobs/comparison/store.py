@@ -1,4 +1,4 @@
-"""SQL of a comparison: what became of each row in each arm."""
+"""SQL of a comparison: what became of each row in each arm, all that is needed to judge it."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -8,16 +8,21 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.item import ROWS
+from app.jobs.arm_spec import MOST_ROWS
 
 _AT_ONCE = 10_000
 
 
 async def rows(session: AsyncSession, job_id: UUID) -> AsyncIterator[Sequence[Row[Any]]]:
     """A page of rows at a time, each with its arm; those of which no sample has ended are left
-    out.
+    out. Of a job with more rows than a comparison may have, rows come in so many groups, each as
+    if it were one: its sums stay exact, and groups scatter as chance has it (Wolter, Introduction
+    to Variance Estimation, 1985, chapter 2: random groups).
     """
     found = await session.stream(
-        _ROWS, {"job": job_id, "in_arm": ROWS}, execution_options={"yield_per": _AT_ONCE}
+        _ROWS,
+        {"job": job_id, "in_arm": ROWS, "most": MOST_ROWS},
+        execution_options={"yield_per": _AT_ONCE},
     )
     async for page in found.partitions():
         yield page
@@ -36,7 +41,7 @@ _ROWS = text("""
           AND coalesce(w.item, t.item) / :in_arm <> r.item / :in_arm
         ORDER BY r.item / :in_arm, r.duplicate_of, r.id
     )
-    SELECT s.item % :in_arm AS row, s.item / :in_arm AS arm, count(*) AS ended,
+    SELECT s.item % :in_arm % :most AS row, s.item / :in_arm AS arm, count(*) AS ended,
         count(*) FILTER (WHERE s.outcome = 'accepted') AS accepted,
         count(lost.item) AS elsewhere,
         count(*) FILTER (WHERE s.outcome = 'accepted' OR s.reason LIKE 'dedup.%') AS compared,
@@ -47,7 +52,7 @@ _ROWS = text("""
     LEFT JOIN completion AS c USING (job_id, item, sample)
     LEFT JOIN lost ON lost.item = s.item AND lost.sample = s.sample
     WHERE s.job_id = :job
-    GROUP BY s.item % :in_arm, s.item / :in_arm
+    GROUP BY s.item % :in_arm % :most, s.item / :in_arm
 """)
 
 
