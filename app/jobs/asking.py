@@ -21,7 +21,7 @@ from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed
 from app.teachers.failures import TeacherFailure
 
-LARGEST_BATCH = 512
+LARGEST_BATCH = 256
 LINGER = 0.4
 """Seconds a batch waits for more before it is settled: what progress lags behind, and what shares
 the cost of a commit."""
