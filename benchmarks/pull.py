@@ -75,6 +75,7 @@ def main() -> None:
 
 def _measure(hub: Hub, folder: Path, rows: int, rounds: int) -> dict[str, float]:
     _fill(hub, rows)
+    hub.service.client.timeout = 600
     version = hub.publish("bench/rows")
     # Not over the wire that reads along: it is slower than what is measured.
     service = f"http://127.0.0.1:{hub.service.port}/hf"

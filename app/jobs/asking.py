@@ -27,7 +27,7 @@ from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 from app.teachers.gate import Place
 
-LARGEST_BATCH = 512
+LARGEST_BATCH = 256
 LINGER = 0.4
 """Seconds a batch waits for more before it is settled: what progress lags behind, and what shares
 the cost of a commit."""
