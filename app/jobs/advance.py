@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
-from app.jobs import lease, novelty, store, tickets
+from app.jobs import lease, novelty, spent, store, tickets
 from app.jobs.announce import announce_end
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
@@ -26,11 +26,13 @@ async def advance(session: AsyncSession, job_id: UUID) -> None:
     account = await store.ledger(session, job_id)
     enough = account.accepted >= job.num_records
     strata = await _strata(session, job)
-    if enough or strata.all_dry or job.state == "cancelling":
+    # What is paused may yet be given more, so that it does not end for that.
+    full = None if job.state == "paused" else await spent.why_full(session, job)
+    if enough or full or strata.all_dry or job.state == "cancelling":
         await lease.cancel_ready(session, job_id)
         account = await store.ledger(session, job_id)
         if account.chunks_ready + account.chunks_running == 0:
-            await _end(session, job, account, strata)
+            await _end(session, job, account, strata, full)
     elif job.state == "paused":
         return
     elif account.chunks_ready + account.chunks_running == 0:
@@ -91,8 +93,11 @@ async def _strata(session: AsyncSession, job: Job) -> _Dryness:
     )
 
 
-async def _end(session: AsyncSession, job: Job, account: Ledger, strata: _Dryness) -> None:
-    state, reason = _verdict(job, account, strata)
+async def _end(
+    session: AsyncSession, job: Job, account: Ledger, strata: _Dryness, full: str | None = None
+) -> None:
+    """`full` says which limit is reached, where one is."""
+    state, reason = _verdict(job, account, strata, full)
     if state == "finished" and job.shadow_id is not None:
         await shadow.take_over(session, job.corpus_id, job.shadow_id)
     await store.finish(session, job.id, state, reason, account)
@@ -101,7 +106,9 @@ async def _end(session: AsyncSession, job: Job, account: Ledger, strata: _Drynes
         await tickets.issue_publications(session)
 
 
-def _verdict(job: Job, account: Ledger, strata: _Dryness) -> tuple[str, str | None]:
+def _verdict(
+    job: Job, account: Ledger, strata: _Dryness, full: str | None
+) -> tuple[str, str | None]:
     """How a job ended. One that made nothing has failed, whatever it was told to do."""
     if job.state == "cancelling":
         return "cancelled", None
@@ -109,7 +116,9 @@ def _verdict(job: Job, account: Ledger, strata: _Dryness) -> tuple[str, str | No
         return "finished", None
     asked = account.planned - account.cancelled
     got = f"{account.accepted} of {job.num_records} records after {asked} candidates"
-    if not strata.all_dry:
+    if full:
+        got = f"{full}: {got}"
+    elif not strata.all_dry:
         got += f" (the most allowed are {job.max_candidates})"
     if strata.dry:
         which = "all" if strata.all_dry else f"{strata.dry} of {strata.all}"

@@ -102,7 +102,15 @@ def list_jobs(
     shell.show(
         page,
         as_json=as_json,
-        columns=("id", "state", "ledger.accepted", "num_records", "document.corpus", "created_at"),
+        columns=(
+            "id",
+            "state",
+            "ledger.accepted",
+            "num_records",
+            "spent.tokens",
+            "document.corpus",
+            "created_at",
+        ),
     )
 
 

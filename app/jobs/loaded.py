@@ -14,7 +14,7 @@ from app.corpus.pool import Pools
 from app.curation.chain import Chain
 from app.curation.text import for_display
 from app.db import Database
-from app.jobs import store
+from app.jobs import store, wants
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.durable import transaction
@@ -25,6 +25,7 @@ from app.jobs.outcome import Failed
 from app.jobs.schemas import JobSpec
 from app.jobs.store import open_items
 from app.jobs.stored import Stored, read_stored
+from app.jobs.wants import Wants
 from app.prompts.prompt import Prompt
 from app.prompts.sandbox import RenderPool
 from app.teachers import store as teachers
@@ -70,9 +71,11 @@ class Loaded:
         self, claim: Claim, tools: "Tools", dry: Collection[UUID] = ()
     ) -> list[Question]:
         """The chunk's items that neither ended nor have a stored reply, rendered; but for those of
-        dry strata.
+        dry strata. None where the job wants no more.
         """
         async with tools.database.unit_of_work() as session:
+            if await wants.of(session, claim.job_id) is not Wants.MORE:
+                return []
             items = await open_items(
                 session, claim.job_id, claim.first_item, claim.items, self.samples_per_item
             )

@@ -64,6 +64,11 @@ class Job(Base, kw_only=True):
     )
     num_records: Mapped[int]
     max_candidates: Mapped[int]
+    max_tokens: Mapped[int | None] = mapped_column(default=None)
+    max_gpu_hours: Mapped[float | None] = mapped_column(default=None)
+    max_wall_time: Mapped[int | None] = mapped_column(default=None)
+    """In seconds."""
+    max_cost: Mapped[float | None] = mapped_column(default=None)
     samples_per_item: Mapped[int]
     priority: Mapped[int] = mapped_column(default=0)
     before: Mapped[dict[str, Any] | None] = mapped_column(default=None)
@@ -124,8 +129,31 @@ class Chunk(Base, kw_only=True):
     prompt_tokens: Mapped[int] = mapped_column(server_default="0")
     completion_tokens: Mapped[int] = mapped_column(server_default="0")
     cached_tokens: Mapped[int] = mapped_column(server_default="0")
+    teacher_seconds: Mapped[float] = mapped_column(server_default="0")
+    """Its part of its teacher's time, up to when it was last let go of."""
+    clock_from: Mapped[float | None]
+    """What its teacher's clock showed when it was taken; null while nobody holds it."""
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class TeacherClock(Base, kw_only=True):
+    """A teacher's time, shared out. While so many chunks run on it, its clock goes so many times
+    slower than the wall's: what it went on by while a chunk was held is that chunk's part. All
+    parts together are the time for which any chunk was held.
+    """
+
+    __tablename__ = "teacher_clock"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    teacher_id: Mapped[UUID] = mapped_column(
+        ForeignKey("teacher.id", ondelete="CASCADE"), primary_key=True
+    )
+    running: Mapped[int]
+    """Chunks that are held."""
+    seconds: Mapped[float]
+    """What it showed at `at`."""
+    at: Mapped[datetime]
 
 
 class Sample(Base, kw_only=True):

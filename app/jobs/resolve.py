@@ -13,8 +13,9 @@ from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
 from app.evaluations.pin import pinned
 from app.jobs.columns import check_columns, columns_of, policy_of
+from app.jobs.limits import MOST_RECORDS, require_rates
 from app.jobs.publication import check_publication
-from app.jobs.schemas import MOST_RECORDS, FewShotSpec, JobSpec
+from app.jobs.schemas import FewShotSpec, JobSpec
 from app.names import Ref
 from app.prompts import store as prompts
 from app.prompts.few_shot import check_examples
@@ -85,6 +86,9 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     dedup = policy_of(spec.dedup, corpus, template.dedup, template.input_names, template.response)
     if spec.publish is not None:
         await check_publication(session, corpus, columns, spec.publish, teacher)
+
+    caps = spec.limits.model_dump()
+    require_rates(caps, teachers.rates_of(teacher), str(spec.teacher), "/limits")
 
     num_records = spec.num_records
     if num_records is None:

@@ -13,8 +13,10 @@ from app.curation.novelty import DedupSpec
 from app.datasets.spec import PublishSpec
 from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
+from app.jobs.limits import MOST_RECORDS, Limits, LimitsView
 from app.jobs.models import Job
 from app.jobs.novelty import Counted, Novelty
+from app.jobs.spent import Spent, SpentView
 from app.jobs.store import Failure
 from app.jobs.trial import SmokeSpec, SmokeView
 from app.names import Ref
@@ -22,8 +24,6 @@ from app.recipes import Recipe, Single, recipes
 from app.seeds.spec import SeedSpec
 from app.teachers.sampling import Sampling
 from app.webhooks.schemas import WebhookSpec
-
-MOST_RECORDS = 100_000_000
 
 
 def _set_alone(value: Any) -> Any:
@@ -43,18 +43,6 @@ class FewShotSpec(BaseModel, frozen=True, extra="forbid", validate_by_name=True)
     rotate: Literal["chunk", "none"] = "chunk"
     """With `chunk`, which examples are shown and in what order changes from chunk to chunk (never
     within one, so that the teacher's prefix cache serves); with `none`, always the first `k`."""
-
-
-class Limits(BaseModel, frozen=True, extra="forbid"):
-    max_candidates: int | None = Field(default=None, ge=1, le=10 * MOST_RECORDS, examples=[500])
-    """The most samples to ask for, kept or not; five times `num_records` if it is not said."""
-    min_novelty: float | None = Field(default=None, gt=0, le=1, examples=[0.1])
-    """Give up a cell of the matrix when fewer of its last candidates than this share were new to
-    the corpus: its open samples are cancelled, unasked. When all cells are given up, the job ends.
-    """
-    novelty_window: int = Field(default=100, ge=10, le=1000)
-    """How many of the last candidates count for that. Candidates are samples that passed all
-    filters; fewer than these never give a cell up."""
 
 
 EXAMPLE: dict[str, Any] = {
@@ -265,6 +253,8 @@ class JobView(BaseModel):
     forecast: ForecastView | None = None
     """What is still to come; for a single job that has not ended, once a chunk of it has."""
     tokens: TokensView
+    limits: LimitsView
+    spent: SpentView
     in_flight: int | None = None
     """Requests that its teacher is answering, as of the workers' last sign of life; for a single
     job only."""
@@ -279,6 +269,7 @@ class JobView(BaseModel):
         job: Job,
         account: Ledger,
         waiting: tuple[str, str] | None,
+        spent: Spent,
         novelty: Novelty | None = None,
         smoke: SmokeView | None = None,
     ) -> "JobView":
@@ -299,6 +290,8 @@ class JobView(BaseModel):
             novelty=novelty and NoveltyView.of(novelty, job.document.get("limits") or {}),
             smoke=smoke,
             tokens=TokensView.of(account),
+            limits=LimitsView.of(job),
+            spent=SpentView.of(spent),
             published=job.published,
             created_at=job.created_at,
             started_at=job.started_at,

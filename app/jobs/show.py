@@ -5,12 +5,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import forecast, novelty, smoke, store, workers
-from app.jobs.forecast import Prices
+from app.jobs import forecast, novelty, smoke, spent, store, workers
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
+from app.jobs.spent import Spent
 from app.teachers import store as teachers
+from app.teachers.rates import Rates
 
 
 async def show(session: AsyncSession, job: Job) -> JobView:
@@ -20,11 +21,12 @@ async def show(session: AsyncSession, job: Job) -> JobView:
     crew = await workers.crew(session, [job.id])
     seen = await novelty.of_job(session, job.id)
     trial = await smoke.shown(session, job)
-    view = JobView.of(job, account, reasons.get(job.id), seen, trial)
+    used = (await spent_by(session, [job]))[job.id]
+    view = JobView.of(job, account, reasons.get(job.id), used, seen, trial)
     view.in_flight = crew.in_flight.get(job.id, 0)
     if job.state in store.LIVE:
         recent = await forecast.recent(session, [job.id])
-        view.forecast = forecast.of(job, account, recent[job.id], await prices(session, job))
+        view.forecast = forecast.of(job, account, recent[job.id], used, await rates(session, job))
     return view
 
 
@@ -45,7 +47,17 @@ async def why_waiting(
     return found
 
 
-async def prices(session: AsyncSession, job: Job) -> Prices | None:
-    """What the job's teacher costs, where somebody said so and the caller may see it."""
-    found = await teachers.prices(session, job.teacher_id) if job.teacher_id else None
-    return None if found is None else Prices(*found)
+async def rates(session: AsyncSession, job: Job) -> Rates | None:
+    """What the job's teacher costs, where the caller may see it."""
+    if job.teacher_id is None:
+        return None
+    return (await teachers.rates(session, [job.teacher_id])).get(job.teacher_id)
+
+
+async def spent_by(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, Spent]:
+    """What these jobs have spent. What hangs on a teacher is not told to who may not see it."""
+    seen = await teachers.rates(session, {job.teacher_id for job in jobs if job.teacher_id})
+    used = await spent.of(session, [job.id for job in jobs])
+    return {
+        job.id: used[job.id] if job.teacher_id in seen else used[job.id].hidden() for job in jobs
+    }

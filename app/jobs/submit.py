@@ -59,6 +59,7 @@ async def _rehearse(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> N
 
 
 async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> Job:
+    limits = resolved.spec.limits
     job = Job(
         namespace=corpus.namespace,
         document=resolved.document,
@@ -70,6 +71,10 @@ async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> J
         seed_version_id=resolved.seed_version_id,
         num_records=resolved.num_records,
         max_candidates=resolved.max_candidates,
+        max_tokens=limits.tokens,
+        max_gpu_hours=limits.gpu_hours,
+        max_wall_time=limits.wall_time,
+        max_cost=limits.cost,
         samples_per_item=resolved.samples_per_item,
         priority=resolved.spec.priority,
         publishes=resolved.spec.publish is not None,

@@ -300,7 +300,7 @@ class Worker:
                 continue
             if standing.state in {"cancelling", "cancelled"}:
                 held.work.cancel()
-            elif standing.state == "paused" or standing.outranked:
+            elif standing.state == "paused" or standing.outranked or standing.spent:
                 held.stop.set()
 
     def _sign(self, waits: str | None) -> Sign:

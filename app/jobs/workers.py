@@ -8,6 +8,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.jobs import spent
+
 ALIVE = 15.0
 """Seconds after its last sign of life for which a worker counts as there: seven signs."""
 
@@ -67,24 +69,27 @@ class Standing:
     state: str
     outranked: bool
     """Whether its teacher is wanted for a job of a higher priority that has work ready."""
+    spent: bool
+    """Whether it has reached one of its limits."""
 
 
 async def standings(session: AsyncSession, job_ids: Collection[UUID]) -> dict[UUID, Standing]:
     if not job_ids:
         return {}
-    rows = await session.execute(_STANDINGS, {"jobs": list(job_ids)})
-    return {row.id: Standing(row.state, row.outranked) for row in rows}
+    rows = (await session.execute(_STANDINGS, {"jobs": list(job_ids)})).all()
+    full = await spent.reached(session, [row.id for row in rows if row.limited])
+    return {row.id: Standing(row.state, row.outranked, row.id in full) for row in rows}
 
 
-_STANDINGS = text("""
-    SELECT id, state, EXISTS (
+_STANDINGS = text(f"""
+    SELECT id, state, {spent.LIMITED} AS limited, EXISTS (
         SELECT FROM job AS higher
         WHERE higher.teacher_id = job.teacher_id AND higher.priority > job.priority
           AND higher.state IN ('queued', 'running')
           AND EXISTS (SELECT FROM chunk WHERE job_id = higher.id AND state = 'ready')
     ) AS outranked
     FROM job WHERE id = ANY(:jobs)
-""")
+""")  # noqa: S608  (put together from constants)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.jobs.limits import MOST_RECORDS
 from app.jobs.schemas import EXAMPLE as JOB
-from app.jobs.schemas import MOST_RECORDS, JobSpec
+from app.jobs.schemas import JobSpec
 from app.names import Ref
 from app.schedules.cron import check_cron, zone
 from app.schedules.models import Schedule, ScheduleRun

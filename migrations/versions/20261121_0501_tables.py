@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_bf636aa4"
+revision = "20261121_tables_e9e8fe80"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -269,6 +269,8 @@ def upgrade() -> None:
         sa.Column("prompt_price", sa.Double(), nullable=True),
         sa.Column("completion_price", sa.Double(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("gpus", sa.Double(), nullable=True),
+        sa.Column("gpu_hour_price", sa.Double(), nullable=True),
         sa.Column("random_seed", sa.Boolean(), nullable=False),
         sa.Column(
             "capabilities",
@@ -669,6 +671,21 @@ def upgrade() -> None:
             ["teacher_id"], ["teacher.id"], name=op.f("fk_semantic_report_teacher_id")
         ),
         sa.PrimaryKeyConstraint("corpus_id", name=op.f("pk_semantic_report")),
+    )
+    op.create_table(
+        "teacher_clock",
+        sa.Column("teacher_id", sa.UUID(), nullable=False),
+        sa.Column("running", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["teacher_id"],
+            ["teacher.id"],
+            name=op.f("fk_teacher_clock_teacher_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("teacher_id", name=op.f("pk_teacher_clock")),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_table(
         "template_version",
@@ -1078,6 +1095,10 @@ def upgrade() -> None:
         sa.Column("seed_version_id", sa.UUID(), nullable=True),
         sa.Column("num_records", sa.BigInteger(), nullable=False),
         sa.Column("max_candidates", sa.BigInteger(), nullable=False),
+        sa.Column("max_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("max_gpu_hours", sa.Double(), nullable=True),
+        sa.Column("max_wall_time", sa.BigInteger(), nullable=True),
+        sa.Column("max_cost", sa.Double(), nullable=True),
         sa.Column("samples_per_item", sa.BigInteger(), nullable=False),
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -1179,6 +1200,8 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("completion_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("cached_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("teacher_seconds", sa.Double(), server_default="0", nullable=False),
+        sa.Column("clock_from", sa.Double(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('ready', 'running', 'done')", name=op.f("ck_chunk_state")),

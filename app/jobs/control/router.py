@@ -52,8 +52,8 @@ async def cancel_job(job_id: UUID, session: SessionDep, caller: CallerDep) -> Jo
 async def change_job(
     job_id: UUID, body: JobChange, session: SessionDep, caller: CallerDep
 ) -> JobView:
-    """Change a job that has not ended: its priority, its target, its limit. Its document stays as
-    it was submitted.
+    """Change a job that has not ended: its priority, its target, its limits. Its document stays
+    as it was submitted.
     """
     job = await store.lock(session, job_id)
     await change(session, job, body)

@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.jobs import events, forecast, show, store, workers
 from app.jobs.events import Noted
-from app.jobs.forecast import Prices
 from app.jobs.progress.mark import BEGINNING, Mark
 from app.jobs.progress.progress import Progress
 from app.metrics import EVENT_STREAMS
+from app.teachers.rates import Rates
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class _Watched:
     pulse: _Pulse | None = None
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     recent: deque[Noted] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    prices: Prices | None = None
+    rates: Rates | None = None
 
 
 class Feed:
@@ -171,23 +171,29 @@ class Feed:
             crew = await workers.crew(session, list(wanted))
             lately = await forecast.recent(session, list(wanted))
             fresh = [j for j in jobs if wanted[j.id].pulse is None]
-            prices = {job.id: await show.prices(session, job) for job in fresh}
+            rates = {job.id: await show.rates(session, job) for job in fresh}
+            used = await show.spent_by(session, jobs)
             known = {j.id: p.mark.number for j in jobs if (p := wanted[j.id].pulse) is not None}
             news = await events.after_each(session, list(known), list(known.values()))
         for noted in news:
             wanted[noted.job_id].recent.append(noted)
         for job in jobs:
             watched, account = wanted[job.id], accounts[job.id]
-            watched.prices = prices.get(job.id, watched.prices)
+            watched.rates = rates.get(job.id, watched.rates)
             expected = (
-                forecast.of(job, account, lately[job.id], watched.prices)
+                forecast.of(job, account, lately[job.id], used[job.id], watched.rates)
                 if job.state in store.LIVE
                 else None
             )
             watched.pulse = _Pulse(
                 Mark(job.events, account.settled + account.cancelled),
                 Progress.of(
-                    job, account, waiting.get(job.id), crew.in_flight.get(job.id, 0), expected
+                    job,
+                    account,
+                    waiting.get(job.id),
+                    used[job.id],
+                    crew.in_flight.get(job.id, 0),
+                    expected,
                 ),
                 ended=job.state not in store.LIVE,
             )
