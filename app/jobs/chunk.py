@@ -145,9 +145,9 @@ async def _ask(
 
 async def _dry(claim: Claim, job: Loaded | Stored, tools: Tools) -> set[UUID]:
     """The strata that are not asked for any more; it grows while the chunk is worked."""
-    if job.strata is None or job.strata.least is None:
+    if job.strata is None or not job.strata.close:
         return set()
-    return await transaction(tools.database, lambda session: novelty.dry(session, claim.job_id))
+    return await transaction(tools.database, lambda session: novelty.closed(session, claim.job_id))
 
 
 async def _settle(
@@ -218,10 +218,10 @@ async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> None:
 
 
 async def _give_up(session: AsyncSession, claim: Claim, job: Loaded | Stored) -> None:
-    """Note the items that are about to be cancelled because their strata are dry."""
-    if isinstance(job, Stored) or job.strata.least is None:
+    """Note the items that are about to be cancelled because their strata are closed."""
+    if isinstance(job, Stored) or not job.strata.close:
         return
-    dry = await novelty.dry(session, claim.job_id)
+    dry = await novelty.closed(session, claim.job_id)
     samples = job.samples_per_item
     left = await store.open_items(session, claim.job_id, claim.first_item, claim.items, samples)
     given_up = [item for item in left if job.strata.key(item) in dry]

@@ -122,6 +122,23 @@ def show(job_id: JobId, as_json: shell.Json = False) -> None:
     show_job(job, as_json=as_json)
 
 
+@commands.command()
+def strata(job_id: JobId, as_json: shell.Json = False) -> None:
+    """What came of each cell of a job's matrix: its quota, if it has one, and its records."""
+    with shell.client() as client:
+        page = shell.check(client.get(f"/v1/jobs/{job_id}/novelty", params={"limit": 200}))
+        items = page["items"]
+        while page["next"]:
+            params = {"limit": 200, "cursor": page["next"]}
+            page = shell.check(client.get(f"/v1/jobs/{job_id}/novelty", params=params))
+            items += page["items"]
+    shell.show(
+        items,
+        as_json=as_json,
+        columns=("stratum", "quota", "new", "candidates", "recent_share", "dry", "cancelled"),
+    )
+
+
 def read(document: Path) -> Any:
     """A job document from a file; what is wrong with the file ends the command."""
     try:

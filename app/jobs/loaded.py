@@ -14,7 +14,7 @@ from app.corpus.pool import Pools
 from app.curation.chain import Chain
 from app.curation.text import for_display
 from app.db import Database
-from app.jobs import store, wants
+from app.jobs import quota, store, wants
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.durable import transaction
@@ -83,6 +83,12 @@ class Loaded:
                 items = [item for item in items if self.strata.key(item) not in dry]
             rows = await self.blueprint.rows(session, items)
         return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
+
+    async def caught_up(self, session: AsyncSession) -> "Loaded":
+        """With the items that were planned since it was read, where cells have quotas."""
+        known = self.blueprint.plan.waves
+        new = await quota.waves(session, self.job_id, known[-1].end if known else 0)
+        return replace(self, blueprint=self.blueprint.within([*known, *new])) if new else self
 
     def replies(self, question: Question, answered: Answered) -> list[Reply]:
         if question.prompt is None:
@@ -166,6 +172,8 @@ class Tools:
         else:
             teacher = await teachers.by_id(session, known.teacher.id)
             known = replace(known, teacher=teacher)
+        if isinstance(known, Loaded) and known.strata.stratified:
+            known = await known.caught_up(session)
         self._known[job_id] = known
         if len(self._known) > _JOBS_REMEMBERED:
             self._known.popitem(last=False)

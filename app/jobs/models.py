@@ -70,6 +70,8 @@ class Job(Base, kw_only=True):
     """In seconds."""
     max_cost: Mapped[float | None] = mapped_column(default=None)
     samples_per_item: Mapped[int]
+    stratified: Mapped[bool] = mapped_column(default=False)
+    """Whether each cell of its matrix has a quota."""
     priority: Mapped[int] = mapped_column(default=0)
     before: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """Of a reprocess job: how its replies had been decided, by reason; `accepted` is one."""
@@ -184,13 +186,32 @@ class Stratum(Base, kw_only=True):
     key: Mapped[UUID] = mapped_column(primary_key=True)
     """A digest of `cell`."""
     cell: Mapped[dict[str, Any]]
-    candidates: Mapped[int]
-    novel: Mapped[int]
-    recent: Mapped[str]
+    number: Mapped[int | None]
+    """Of the cell in the matrix, in a job whose cells have quotas."""
+    quota: Mapped[int | None]
+    """How many records it should have."""
+    planned: Mapped[int] = mapped_column(server_default="0")
+    """Items planned for it; only where it has a quota."""
+    settled: Mapped[int] = mapped_column(server_default="0")
+    """Samples that were decided on while it lacked records; only where it has a quota."""
+    candidates: Mapped[int] = mapped_column(server_default="0")
+    novel: Mapped[int] = mapped_column(server_default="0")
+    recent: Mapped[str] = mapped_column(server_default="")
     """One character for each of the last candidates: 1 for a new one, 0 for one that was not."""
     dry_at: Mapped[datetime | None]
     cancelled: Mapped[int] = mapped_column(server_default="0")
-    """Samples that were not asked for, because the stratum was dry."""
+    """Samples that were not asked for, because the stratum was dry or had its quota."""
+
+
+class WaveRow(Base, kw_only=True):
+    """The items that were planned at once for a job whose cells have quotas."""
+
+    __tablename__ = "wave"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    first_item: Mapped[int] = mapped_column(primary_key=True)
+    runs: Mapped[list[Any]]
+    """Each a cell's number, how many items it had before, and how many it has here."""
 
 
 class JobEvent(Base, kw_only=True):

@@ -12,6 +12,7 @@ from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
 from app.evaluations.pin import pinned
+from app.jobs import quota
 from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.limits import MOST_RECORDS, require_rates
 from app.jobs.publication import check_publication
@@ -98,6 +99,7 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         candidates = spec.limits.max_candidates or num_records
     else:
         candidates = spec.limits.max_candidates or num_records * CANDIDATES_PER_RECORD
+    _check_strata(spec, plan)
     if candidates < sampling.n:
         raise Invalid.at("/limits/max_candidates", "should be at least sampling.n", candidates)
     resolved = spec.model_copy(
@@ -123,6 +125,23 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         num_records=num_records,
         max_candidates=candidates,
     )
+
+
+def _check_strata(spec: JobSpec, plan: SeedPlan) -> None:
+    if not spec.stratify:
+        return
+    if not spec.seeds.matrix:
+        raise Invalid.at(
+            "/stratify", "should be left out: the seeds have no matrix, whose cells are the strata"
+        )
+    if plan.grid.count > quota.MOST_CELLS:
+        raise Invalid.at(
+            "/stratify",
+            f"should be left out: the matrix has {plan.grid.count} cells, and at most "
+            f"{quota.MOST_CELLS} can have a quota each",
+        )
+    if spec.num_records is None:
+        raise Invalid.at("/num_records", "should be said: it is what stratify divides")
 
 
 async def named(field: str, value: object, looking: Awaitable[T]) -> T:

@@ -213,7 +213,9 @@ async def list_job_rejects(
 async def list_job_strata(
     job_id: UUID, session: SessionDep, caller: CallerDep, page: PageDep
 ) -> Page[StratumView]:
-    """How much of what came was new, in each cell of the job's matrix that had a candidate."""
+    """How much of what came was new, in each cell of the job's matrix that had a candidate; and in
+    a job that stratifies, of every cell, its quota and how many records it has.
+    """
     await store.get(session, job_id)
     rows = await novelty.page(session, job_id, after=page.after_id, limit=page.limit + 1)
     return page_of(rows, page, lambda counted: counted.key, StratumView.of)

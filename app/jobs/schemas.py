@@ -83,6 +83,9 @@ class JobSpec(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exampl
     records already it should say nothing else than its policy does."""
     num_records: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[60])
     """The target, in accepted records. If it is not said, every seed row is asked once."""
+    stratify: bool = False
+    """Divide `num_records` over the cells of the matrix, by its weights: each cell has a quota of
+    accepted records then, and is asked for until it has that, and no longer."""
     limits: Limits = Limits()
     on_exhausted: Literal["finish", "fail"] = "finish"
     """How a job ends that used up its candidates before it reached its target."""
@@ -166,12 +169,18 @@ class StratumView(BaseModel):
     """Samples that passed all filters, so that they were compared with the corpus."""
     new: int
     """Of these, those that became records."""
-    recent_share: float
-    """Of new ones among the last `window` candidates, or among all while there are fewer."""
+    recent_share: float | None
+    """Of new ones among the last `window` candidates, or among all while there are fewer; null
+    before the first."""
     dry: bool
     """Whether it was given up."""
     cancelled: int
-    """Samples that were not asked for because of that."""
+    """Samples that were not asked for because of that, or because it has its quota."""
+    quota: int | None
+    """How many records it should have; null in a job that does not `stratify`."""
+    settled: int | None
+    """Samples of it that were decided on while it lacked records: over-generation goes by `new`
+    of these. Null without a quota."""
 
     @classmethod
     def of(cls, counted: Counted) -> "StratumView":
@@ -179,9 +188,11 @@ class StratumView(BaseModel):
             stratum=dict(counted.cell),
             candidates=counted.candidates,
             new=counted.novel,
-            recent_share=counted.recent_novel / counted.recent,
+            recent_share=counted.recent_novel / counted.recent if counted.recent else None,
             dry=counted.dry,
             cancelled=counted.cancelled,
+            quota=counted.quota,
+            settled=None if counted.quota is None else counted.settled,
         )
 
 
@@ -205,6 +216,8 @@ class NoveltyView(BaseModel):
     """How many were given up."""
     known: int
     """Of how many there was a candidate."""
+    full: int | None
+    """How many have their quota; null in a job that does not `stratify`."""
 
     @classmethod
     def of(cls, novelty: Novelty, limits: dict[str, Any]) -> "NoveltyView":
@@ -215,6 +228,7 @@ class NoveltyView(BaseModel):
             strata=[StratumView.of(counted) for counted in novelty.driest],
             dry=novelty.dry,
             known=novelty.known,
+            full=novelty.full,
         )
 
 

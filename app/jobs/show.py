@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import forecast, novelty, smoke, spent, store, workers
+from app.jobs import forecast, novelty, quota, smoke, spent, store, workers
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
@@ -19,7 +19,8 @@ async def show(session: AsyncSession, job: Job) -> JobView:
     account = await store.ledger(session, job.id)
     reasons = await why_waiting(session, [job], {job.id: account})
     crew = await workers.crew(session, [job.id])
-    seen = await novelty.of_job(session, job.id)
+    full = (await quota.tally(session, job.id)).full if job.stratified else None
+    seen = await novelty.of_job(session, job.id, full=full)
     trial = await smoke.shown(session, job)
     used = (await spent_by(session, [job]))[job.id]
     view = JobView.of(job, account, reasons.get(job.id), used, seen, trial)

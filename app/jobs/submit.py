@@ -1,7 +1,5 @@
 """A job, its corpus, its first chunks and their deliveries: all in the caller's transaction."""
 
-from math import ceil
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
@@ -10,10 +8,10 @@ from app.corpus.models import Corpus
 from app.datasets.dress import check_templates
 from app.datasets.features import features_of
 from app.errors import Invalid
-from app.jobs import lease, tickets
+from app.jobs import quota, tickets
 from app.jobs.blueprint import read_blueprint
+from app.jobs.extend import begin
 from app.jobs.models import Job
-from app.jobs.plan import items_per_chunk
 from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
 from app.prompts.sandbox import RenderPool
@@ -77,18 +75,12 @@ async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> J
         max_cost=limits.cost,
         samples_per_item=resolved.samples_per_item,
         priority=resolved.spec.priority,
+        stratified=resolved.spec.stratify,
         publishes=resolved.spec.publish is not None,
     )
     session.add(job)
     await session.flush()
-    samples = resolved.samples_per_item
-    items = min(ceil(job.num_records / samples), job.max_candidates // samples)
-    await lease.plan(
-        session,
-        job.id,
-        first_item=0,
-        items=items,
-        per_chunk=items_per_chunk(items, samples),
-        samples=samples,
-    )
+    if job.stratified:
+        await quota.divide(session, job.id, resolved.spec.seeds, job.num_records)
+    await begin(session, job)
     return job

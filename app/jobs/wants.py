@@ -29,8 +29,11 @@ async def of(session: AsyncSession, job_id: UUID) -> Wants:
 
 
 _WANTS = text(f"""
-    SELECT {spent.LIMITED} AS limited, state IN ('running', 'paused') AND num_records > (
-        SELECT sum(accepted) FROM chunk WHERE job_id = job.id
-    ) AS short
+    SELECT {spent.LIMITED} AS limited, state IN ('running', 'paused') AND
+        CASE WHEN stratified THEN EXISTS (
+            SELECT FROM stratum WHERE job_id = job.id AND novel < quota
+        ) ELSE num_records > (
+            SELECT sum(accepted) FROM chunk WHERE job_id = job.id
+        ) END AS short
     FROM job WHERE id = :job
 """)  # noqa: S608  (put together from constants)

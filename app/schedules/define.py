@@ -94,7 +94,7 @@ async def _check(
         raise Invalid.at("/jitter", shortest, spec.jitter)
     job = spec.job
     if spec.top_up is not None:
-        if spec.top_up.per_stratum is not None:
+        if spec.top_up.per_stratum is not None or job.stratify:
             cells_of(job)
         most = spec.top_up.per_stratum or spec.top_up.records
         job = job.model_copy(update={"num_records": most})

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_e9e8fe80"
+revision = "20261121_tables_171a5a82"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -242,9 +242,13 @@ def upgrade() -> None:
         sa.Column(
             "cell", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
-        sa.Column("candidates", sa.BigInteger(), nullable=False),
-        sa.Column("novel", sa.BigInteger(), nullable=False),
-        sa.Column("recent", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("quota", sa.BigInteger(), nullable=True),
+        sa.Column("planned", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("settled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("candidates", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("novel", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("recent", sa.Text(), server_default="", nullable=False),
         sa.Column("dry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("job_id", "key", name=op.f("pk_stratum")),
@@ -1100,6 +1104,7 @@ def upgrade() -> None:
         sa.Column("max_wall_time", sa.BigInteger(), nullable=True),
         sa.Column("max_cost", sa.Double(), nullable=True),
         sa.Column("samples_per_item", sa.BigInteger(), nullable=False),
+        sa.Column("stratified", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column(
             "before", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
@@ -1236,5 +1241,15 @@ def upgrade() -> None:
             ["pull_id"], ["dataset_pull.id"], name=op.f("fk_dataset_pull_file_pull_id")
         ),
         sa.PrimaryKeyConstraint("pull_id", "path", name=op.f("pk_dataset_pull_file")),
+    )
+    op.create_table(
+        "wave",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("first_item", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "runs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_wave_job_id")),
+        sa.PrimaryKeyConstraint("job_id", "first_item", name=op.f("pk_wave")),
     )
     # ### end Alembic commands ###

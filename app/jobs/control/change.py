@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Invalid
-from app.jobs import events
+from app.jobs import events, quota
 from app.jobs.advance import advance
 from app.jobs.control.hold import issue_tickets, require_live
 from app.jobs.control.schemas import JobChange
 from app.jobs.limits import COLUMNS, require_rates
 from app.jobs.models import Job
+from app.jobs.schemas import JobSpec
 from app.teachers import store as teachers
 
 _REMOVABLE = COLUMNS.keys() - {"max_candidates"}
@@ -47,6 +48,9 @@ async def change(session: AsyncSession, job: Job, wanted: JobChange) -> None:
     for field in changed:
         setattr(job, _column(field), said[field])
     await session.flush()
+    if job.stratified and "num_records" in changed:
+        seeds = JobSpec.model_validate(job.document).seeds
+        await quota.divide(session, job.id, seeds, job.num_records)
     await events.note(session, job.id, "changed", **changed)
     if job.state != "paused":
         await advance(session, job.id)

@@ -61,7 +61,8 @@ _WANTED = text("SELECT CAST(sum(accepted) AS int8) FROM chunk WHERE job_id = :jo
 
 
 async def _reopen(session: AsyncSession, job: Job) -> int:
-    gives_up = (job.document.get("limits") or {}).get("min_novelty") is not None
+    least = (job.document.get("limits") or {}).get("min_novelty")
+    gives_up = job.stratified or least is not None
     count: int = await session.scalar(_REOPEN, {"job": job.id, "gives_up": gives_up}) or 0
     return count
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Request, Response
 
 from app.auth.dependency import CallerDep
-from app.jobs import store
+from app.jobs import quota, store
 from app.jobs.control import hold
 from app.jobs.control.change import change
 from app.jobs.control.clone import cloned
@@ -55,6 +55,7 @@ async def change_job(
     """Change a job that has not ended: its priority, its target, its limits. Its document stays
     as it was submitted.
     """
+    await quota.hold(session, job_id)
     job = await store.lock(session, job_id)
     await change(session, job, body)
     await session.refresh(job)
