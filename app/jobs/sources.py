@@ -13,7 +13,7 @@ from app.curation.novelty import DedupSpec
 from app.curation.response import Format
 from app.curation.verdict import Record
 from app.evaluations import load as evaluations
-from app.jobs import store
+from app.jobs import quota, store
 from app.jobs.blueprint import Blueprint, read_blueprint
 from app.jobs.columns import columns_of
 from app.jobs.documents import ImportSpec, ReprocessSpec
@@ -87,6 +87,8 @@ async def read_source(session: AsyncSession, job: Job) -> Source:
     # How its teacher was asked; what its records were held against does not matter here.
     unheld = spec.accept.model_copy(update={"decontaminate": ()})
     blueprint = await read_blueprint(session, spec.model_copy(update={"accept": unheld}))
+    if job.stratified:
+        blueprint = blueprint.within(await quota.waves(session, job.id, 0))
     template = blueprint.template
     return Source(
         accept=spec.accept,

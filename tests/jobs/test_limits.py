@@ -23,7 +23,7 @@ from app.jobs.room import Room
 from app.jobs.sweep import sweep
 from app.jobs.worker import Held, Worker
 from tests.fake_teacher import FakeTeacher
-from tests.fake_teacher.behaviour import Behaviour, Gate
+from tests.fake_teacher.behaviour import Behaviour, Gate, fails
 from tests.jobs.conftest import Drain, adds_up, claim_one, spec, work_one
 
 TOKENS: TypeAdapter[int] = TypeAdapter(Tokens)
@@ -332,3 +332,14 @@ async def test_a_smoke_gate_does_not_stop_what_ends_of_itself(
     async with database.unit_of_work() as session:
         assert await spent.exhausted(session) == []
         assert (await spent.of(session, [UUID(job_id)]))[UUID(job_id)].tokens > 0
+
+
+async def test_what_failed_is_not_asked_again_once_a_limit_is_reached(
+    ready: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+) -> None:
+    fake.when(lambda body: fails(400) if "rain" in str(body["messages"][-1]) else None)
+    job_id = await submitted(ready, num_records=40, limits={"tokens": 1})
+    await drain()
+    assert (await seen(ready, job_id))["ledger"]["failed"] > 0
+    refused = await ready.post(f"/v1/jobs/{job_id}/retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "job.exhausted")

@@ -83,6 +83,17 @@ async def test_each_cell_gets_its_share_and_never_more_whatever_its_yield(
     assert 28 <= fake.calls("tea") <= 28 + 8
 
 
+async def test_a_record_knows_its_cell_and_its_prompt_long_after(
+    ready: httpx.AsyncClient, drain: Drain
+) -> None:
+    await submitted(ready, stratified(num_records=8))
+    await drain()
+    for record in (await ready.get("/v1/corpora/default/faq/records")).json()["items"]:
+        detail = (await ready.get(f"/v1/corpora/default/faq/records/{record['id']}")).json()
+        assert detail["lineage"]["seed"]["stratum"] == {"topic": record["fields"]["topic"]}
+        assert detail["trace"]["verified"]
+
+
 async def test_what_is_in_flight_when_a_cell_becomes_full_is_refused_and_the_rest_not_asked(
     ready: httpx.AsyncClient, tools: Tools, drain: Drain, fake: FakeTeacher, database: Database
 ) -> None:
