@@ -85,7 +85,8 @@ async def test_at_its_token_limit_a_job_asks_nothing_more_and_keeps_what_is_on_i
     assert claim is not None
     course = Course()
     working = asyncio.create_task(work(claim, tools, course))
-    await course.stop.wait()
+    async with asyncio.timeout(20):
+        await course.stop.wait()
     asked = len(fake.asked)
     assert asked < claim.items
     assert (await seen(ready, job_id))["state"] == "running"

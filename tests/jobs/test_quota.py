@@ -119,7 +119,7 @@ async def test_what_is_in_flight_when_a_cell_becomes_full_is_refused_and_the_res
     tea = (await cells(ready, job_id))["tea"]
     assert (tea["new"], tea["quota"]) == (8, 8)
     assert fake.calls("tea") == 1 + refused
-    assert tea["cancelled"] == 8 - fake.calls("tea")
+    assert tea["cancelled"] == 8 - fake.calls("tea") > 0
     rejects = (await ready.get(f"/v1/jobs/{job_id}/rejects?reason=quota.full")).json()["items"]
     assert len(rejects) == refused
     assert rejects[0]["threshold"] == 8
