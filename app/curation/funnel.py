@@ -21,6 +21,7 @@ _REACHED = {
     "parse": Stage.GENERATED,
     "filter": Stage.PARSED,
     "judge": Stage.FILTERED,
+    "quota": Stage.JUDGED,
     "dedup": Stage.JUDGED,
 }
 

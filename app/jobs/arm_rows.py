@@ -48,6 +48,19 @@ async def teachers_of(session: AsyncSession, job: Job) -> dict[int, UUID]:
 _TEACHERS_OF = text("SELECT arm, teacher_id FROM job_arm WHERE job_id = :job ORDER BY arm")
 
 
+async def teachers_of_all(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, set[UUID]]:
+    """All whom each of these jobs asks."""
+    found = {job.id: {job.teacher_id} if job.teacher_id else set() for job in jobs}
+    several = [job.id for job in jobs if job.arms > 1]
+    if several:
+        for row in await session.execute(_ALL_OF, {"jobs": several}):
+            found[row.job_id].add(row.teacher_id)
+    return found
+
+
+_ALL_OF = text("SELECT job_id, teacher_id FROM job_arm WHERE job_id = ANY(:jobs)")
+
+
 async def needed(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, list[UUID]]:
     """The teachers that jobs still need: of several, those who have chunks that have not ended."""
     found = {job.id: [job.teacher_id] for job in jobs if job.teacher_id and job.arms == 1}

@@ -4,7 +4,7 @@ A preview runs the same blueprint as a job.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from app.prompts.sandbox import RenderPool
 from app.prompts.template import Template
 from app.seeds import store as seeds
 from app.seeds.plan import SeedPlan
+from app.seeds.wave import Wave
 from app.teachers.sampling import Sampling
 
 
@@ -75,6 +76,11 @@ class Blueprint:
             (item, self.plan.inputs(item, fetched, names), row.position)
             for item, row in planned.items()
         ]
+
+    def within(self, waves: Sequence[Wave]) -> "Blueprint":
+        """The same, with items as they were planned in these waves."""
+        plan = self.plan.within(waves)
+        return replace(self, plan=plan, strata=replace(self.strata, plan=plan))
 
     @property
     def schema(self) -> dict[str, Any] | None:
@@ -166,6 +172,12 @@ async def read_blueprint(session: AsyncSession, spec: JobSpec) -> Blueprint:
             contamination=await evaluations.load(session, spec.accept.decontaminate or ()),
         ),
         near=spec.dedup.rule if spec.dedup else None,
-        strata=Strata.of(plan, spec.seeds, limits.novelty_window, limits.min_novelty),
+        strata=Strata.of(
+            plan,
+            spec.seeds,
+            limits.novelty_window,
+            limits.min_novelty,
+            stratified=spec.stratify,
+        ),
         rouge=spec.dedup.rouge_rule if spec.dedup else None,
     )

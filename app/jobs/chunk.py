@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Candidate, Rejected, Reply
-from app.jobs import lease, novelty, settle, smoke, store
+from app.jobs import lease, novelty, settle, smoke, store, wants
 from app.jobs.advance import advance
 from app.jobs.asking import LARGEST_BATCH, Kept, ask_and_keep, batches
 from app.jobs.blueprint import asked
@@ -26,6 +26,7 @@ from app.jobs.lease import Claim, LeaseLost
 from app.jobs.loaded import Loaded, Tools
 from app.jobs.outcome import Failed, Outcome
 from app.jobs.stored import Stored
+from app.jobs.wants import Wants
 from app.metrics import SETTLE_SECONDS
 from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
@@ -78,7 +79,7 @@ async def _work(claim: Claim, job: Loaded | Stored, tools: Tools, course: Course
     dry = await _dry(claim, job, tools)
     async for stored in _stored(claim, job, tools):
         prompts = await job.prompts(tools.pool, stored, claim.seq)
-        if not await _settle(claim, job, tools, stored, [], prompts, dry):
+        if not await _settle(claim, job, tools, stored, [], prompts, dry, course):
             return Done()
         if course.stop.is_set():
             return HandedBack(None)
@@ -117,7 +118,7 @@ async def _ask(
     questions = await job.questions(claim, tools, dry)
     prompts = asked(questions)
     unasked = [failed for q in questions for failed in job.unrendered(q)]
-    if unasked and not await _settle(claim, job, tools, [], unasked, prompts, dry):
+    if unasked and not await _settle(claim, job, tools, [], unasked, prompts, dry, course):
         return Done()
 
     kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * LARGEST_BATCH)
@@ -131,7 +132,7 @@ async def _ask(
         async for batch in batches(kept, asking):
             replies = [reply for answer in batch for reply in answer.replies]
             failed = [failure for answer in batch for failure in answer.failed]
-            if not await _settle(claim, job, tools, replies, failed, prompts, dry):
+            if not await _settle(claim, job, tools, replies, failed, prompts, dry, course):
                 asking.cancel()
         failure = None if asking.cancelled() else asking.result()
     finally:
@@ -144,9 +145,9 @@ async def _ask(
 
 async def _dry(claim: Claim, job: Loaded | Stored, tools: Tools) -> set[UUID]:
     """The strata that are not asked for any more; it grows while the chunk is worked."""
-    if job.strata is None or job.strata.least is None:
+    if job.strata is None or not job.strata.close:
         return set()
-    return await transaction(tools.database, lambda session: novelty.dry(session, claim.job_id))
+    return await transaction(tools.database, lambda session: novelty.closed(session, claim.job_id))
 
 
 async def _settle(
@@ -157,25 +158,30 @@ async def _settle(
     failed: Sequence[Failed],
     prompts: Mapping[int, Prompt],
     dry: set[UUID],
+    course: Course,
 ) -> bool:
-    """Curate, then write what became of the batch; answers whether the job wants more."""
+    """Curate, then write what became of the batch; answers whether the job wants what is in
+    flight. Where it wants no more than that, the course is stopped.
+    """
     rejected, candidates = _curated(job, replies, prompts)
     heard = await tools.heard(job.target, job.target.signed(candidates))
     outcomes: list[Outcome] = [*rejected, *heard, *failed]
     bands = await tools.bands_of(job.target)
     paid = [reply for reply in replies if reply.source is None]
 
-    async def write(session: AsyncSession) -> tuple[bool, set[UUID], bool]:
+    async def write(session: AsyncSession) -> tuple[Wants, set[UUID], bool]:
         found = await settle.settle(session, claim, job.target, outcomes, paid, job.strata, bands)
         judged = claim.job_id in tools.judged or await smoke.judge(session, claim.job_id)
-        return await store.wants_more(session, claim.job_id), found, judged
+        return await wants.of(session, claim.job_id), found, judged
 
     with SETTLE_SECONDS.time():
-        wants_more, found, judged = await transaction(tools.database, write)
+        wanted, found, judged = await transaction(tools.database, write)
     if judged:
         tools.judged.add(claim.job_id)
     dry |= found
-    return wants_more
+    if wanted is Wants.REPLIES:
+        course.stop.set()
+    return wanted is not Wants.NOTHING
 
 
 def _curated(
@@ -213,10 +219,10 @@ async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> None:
 
 
 async def _give_up(session: AsyncSession, claim: Claim, job: Loaded | Stored) -> None:
-    """Note the items that are about to be cancelled because their strata are dry."""
-    if isinstance(job, Stored) or job.strata.least is None:
+    """Note the items that are about to be cancelled because their strata are closed."""
+    if isinstance(job, Stored) or not job.strata.close:
         return
-    dry = await novelty.dry(session, claim.job_id)
+    dry = await novelty.closed(session, claim.job_id)
     samples = job.samples_per_item
     left = await store.open_items(session, claim.job_id, claim.first_item, claim.items, samples)
     given_up = [item for item in left if job.strata.key(item) in dry]

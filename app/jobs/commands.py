@@ -106,7 +106,15 @@ def list_jobs(
     shell.show(
         page,
         as_json=as_json,
-        columns=("id", "state", "ledger.accepted", "num_records", "document.corpus", "created_at"),
+        columns=(
+            "id",
+            "state",
+            "ledger.accepted",
+            "num_records",
+            "spent.tokens",
+            "document.corpus",
+            "created_at",
+        ),
     )
 
 
@@ -116,6 +124,23 @@ def show(job_id: JobId, as_json: shell.Json = False) -> None:
     with shell.client() as client:
         job = shell.check(client.get(f"/v1/jobs/{job_id}"))
     show_job(job, as_json=as_json)
+
+
+@commands.command()
+def strata(job_id: JobId, as_json: shell.Json = False) -> None:
+    """What came of each cell of a job's matrix: its quota, if it has one, and its records."""
+    with shell.client() as client:
+        page = shell.check(client.get(f"/v1/jobs/{job_id}/novelty", params={"limit": 200}))
+        items = page["items"]
+        while page["next"]:
+            params = {"limit": 200, "cursor": page["next"]}
+            page = shell.check(client.get(f"/v1/jobs/{job_id}/novelty", params=params))
+            items += page["items"]
+    shell.show(
+        items,
+        as_json=as_json,
+        columns=("stratum", "quota", "new", "candidates", "recent_share", "dry", "cancelled"),
+    )
 
 
 def read(document: Path) -> Any:

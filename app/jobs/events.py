@@ -39,6 +39,11 @@ class Noted:
     at: datetime
 
 
+def which(arm: int, seq: int) -> dict[str, Any]:
+    """A chunk as events name it: most jobs have one arm."""
+    return {"chunk": seq} | ({"arm": arm} if arm else {})
+
+
 async def note(session: AsyncSession, job_id: UUID, kind: str, **data: Any) -> None:
     """Add an event; the job's row is locked until the transaction ends. A chunk's lock, where one
     is needed, is taken before.

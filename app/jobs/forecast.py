@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import sqrt
+from operator import itemgetter
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -22,6 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
+from app.jobs.spent import Spent
+from app.jobs.tariff import Tariff, adds_up, currency_of
 
 CHUNKS = 20
 """The last ones that count: enough for a spread, few enough to follow a change of pace."""
@@ -30,6 +34,9 @@ _T95 = (
     *(1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729),
 )
 """Student's t, 95 % one-sided, for 1 to 19 degrees of freedom."""
+
+
+Limit = Literal["max_candidates", "tokens", "gpu_hours", "wall_time", "cost"]
 
 
 class Span(BaseModel):
@@ -50,30 +57,17 @@ class ForecastView(BaseModel):
     """Of work, at the pace of the last chunks; null until that is known."""
     ends_at: datetime | None
     """Null while the job is paused."""
+    gpu_hours: Span | None
+    """Null where the teacher does not say how many GPUs it has."""
     cost: Span | None
     """Null where the teacher has no price."""
     currency: str | None
     reaches_target: bool
-    """False where, at this yield, the candidates that are allowed will not do."""
+    """False where, at this yield and pace, one of the limits is reached before."""
+    stopped_by: Limit | None
+    """Which of the limits is reached first, if the target is not."""
     chunks: int = Field(examples=[20])
     """How many of the last chunks it was worked out from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Of a million tokens."""
-
-    prompt: float
-    completion: float
-    currency: str | None
-
-    def of(self, prompt: float, completion: float) -> float:
-        """What so many tokens cost."""
-        return (prompt * self.prompt + completion * self.completion) / 1e6
-
-
-Tariff = Mapping[int, Prices]
-"""What each arm of a job costs, all in one currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +80,7 @@ class Ended:
     settled: int
     prompt_tokens: int
     completion_tokens: int
+    teacher_seconds: float
     ended_at: datetime
 
 
@@ -104,6 +99,7 @@ async def recent(
                 row.settled,
                 row.prompt_tokens,
                 row.completion_tokens,
+                row.teacher_seconds,
                 row.ended_at,
             )
         )
@@ -114,7 +110,7 @@ _RECENT = text("""
     SELECT c.* FROM unnest(CAST(:jobs AS uuid[])) AS asked (job_id)
     CROSS JOIN LATERAL (
         SELECT job_id, arm, accepted, accepted + rejected + failed AS settled, prompt_tokens,
-            completion_tokens, ended_at
+            completion_tokens, teacher_seconds, ended_at
         FROM chunk
         WHERE job_id = asked.job_id AND state = 'done' AND accepted + rejected + failed > 0
         ORDER BY ended_at DESC LIMIT :most
@@ -124,9 +120,15 @@ _RECENT = text("""
 
 
 def of(
-    job: Job, account: Ledger, seen: tuple[datetime, Sequence[Ended]], tariff: Tariff | None
+    job: Job,
+    account: Ledger,
+    seen: tuple[datetime, Sequence[Ended]],
+    spent: Spent,
+    tariff: Tariff | None,
 ) -> ForecastView | None:
-    """None until a chunk has ended that had an accepted record."""
+    """None until a chunk has ended that had an accepted record. Without `tariff`, nothing is said
+    of what the teacher costs.
+    """
     clock, ended = seen
     asks = job.teacher_id is not None and not job.compares
     need = job.num_records - account.accepted if asks else account.open
@@ -138,20 +140,37 @@ def of(
     def span(amounts: Sequence[float]) -> Span:
         return predict(made[-len(amounts) :], amounts, need)
 
+    def span_of(amounts: Sequence[float | None]) -> Span | None:
+        known = [amount for amount in amounts if amount is not None]
+        return span(known) if asks and len(known) == len(amounts) else None
+
     samples = span([c.settled for c in chunks])
+    prompt = span([c.prompt_tokens for c in chunks])
+    completion = span([c.completion_tokens for c in chunks])
     seconds = _seconds(ended, made, need)
-    room = job.max_candidates - account.settled
+    hours = span_of([_gpu_hours(c, tariff) for c in chunks]) if tariff else None
+    cost = span_of([_cost(c, tariff) for c in chunks]) if tariff else None
+    coming: dict[Limit, float | None] = {
+        "max_candidates": samples.expected,
+        "tokens": prompt.expected + completion.expected,
+        "gpu_hours": None if hours is None else hours.expected,
+        "wall_time": None if seconds is None else seconds.expected,
+        "cost": None if cost is None else cost.expected,
+    }
+    stopped_by = _first_reached(coming, _rooms(job, account, spent))
     return ForecastView(
         samples=samples,
-        prompt_tokens=span([c.prompt_tokens for c in chunks]),
-        completion_tokens=span([c.completion_tokens for c in chunks]),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
         seconds=seconds,
         ends_at=None
         if seconds is None or job.state == "paused"
         else clock + timedelta(seconds=min(seconds.expected, 1e9)),
-        cost=span([_cost(c, tariff) for c in chunks]) if tariff else None,
-        currency=tariff[0].currency if tariff else None,
-        reaches_target=samples.expected <= room,
+        gpu_hours=hours,
+        cost=cost,
+        currency=currency_of(tariff.values()) if tariff and cost is not None else None,
+        reaches_target=stopped_by is None,
+        stopped_by=stopped_by,
         chunks=len(chunks),
     )
 
@@ -165,8 +184,39 @@ def _seconds(ended: Sequence[Ended], made: Sequence[int], need: int) -> Span | N
     return predict(counted, gaps, need) if sum(counted) else None
 
 
-def _cost(chunk: Ended, tariff: Tariff) -> float:
-    return tariff[chunk.arm].of(chunk.prompt_tokens, chunk.completion_tokens)
+def _gpu_hours(chunk: Ended, tariff: Tariff) -> float | None:
+    return tariff[chunk.arm].gpu_hours(chunk.teacher_seconds)
+
+
+def _cost(chunk: Ended, tariff: Tariff) -> float | None:
+    if not adds_up(tariff.values()):
+        return None
+    rates = tariff[chunk.arm]
+    return rates.cost(chunk.prompt_tokens, chunk.completion_tokens, chunk.teacher_seconds)
+
+
+def _rooms(job: Job, account: Ledger, spent: Spent) -> dict[Limit, float]:
+    """What is left of each limit that the job has."""
+    used: dict[Limit, tuple[float | None, float]] = {
+        "max_candidates": (job.max_candidates, account.settled),
+        "tokens": (job.max_tokens, spent.tokens),
+        "gpu_hours": (job.max_gpu_hours, spent.gpu_hours or 0),
+        "wall_time": (job.max_wall_time, spent.wall_time),
+        "cost": (job.max_cost, spent.cost or 0),
+    }
+    return {name: most - so_far for name, (most, so_far) in used.items() if most is not None}
+
+
+def _first_reached(
+    coming: Mapping[Limit, float | None], rooms: Mapping[Limit, float]
+) -> Limit | None:
+    """The limit that is used up at the smallest part of the way, if any is."""
+    ways = {
+        name: room / need
+        for name, room in rooms.items()
+        if (need := coming[name]) is not None and need > room
+    }
+    return min(ways.items(), key=itemgetter(1))[0] if ways else None
 
 
 def predict(made: Sequence[int], amounts: Sequence[float], need: int) -> Span:

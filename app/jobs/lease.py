@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.item import arm_of
 from app.jobs import events
+from app.jobs.clock import CHUNKS, STARTED, STOPPED
 
 
 class LeaseLost(Exception):
@@ -70,7 +71,7 @@ async def _started(session: AsyncSession, row: Any) -> Claim | None:
 
 # A handful of each arm's first chunks are candidates: enough to pass those that a racing claim has
 # locked, and no scan over a large job's thousands. Of running chunks, this teacher's count.
-_CLAIM = text("""
+_CLAIM = text(f"""
     WITH candidate AS (
         SELECT c.id, j.priority, j.id AS job_id, c.seq, a.arm,
             (SELECT count(*) FROM chunk AS r
@@ -94,13 +95,16 @@ _CLAIM = text("""
             candidate.arm
         LIMIT 1
         FOR UPDATE OF chunk SKIP LOCKED
-    )
+    ), taken AS (
+        SELECT CAST(:teacher AS uuid) AS teacher_id FROM best
+    ), {STARTED}
     UPDATE chunk SET state = 'running', epoch = epoch + 1, holder = :holder,
-        lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now())
-    FROM best WHERE chunk.id = best.id
+        lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now()),
+        clock_from = clock.seconds
+    FROM best, clock WHERE chunk.id = best.id
     RETURNING chunk.id, chunk.epoch, chunk.job_id, chunk.seq, chunk.first_item, chunk.items,
         chunk.losses
-""")
+""")  # noqa: S608  (put together from constants)
 
 _START = text("""
     WITH started AS (
@@ -228,15 +232,24 @@ async def close(session: AsyncSession, claim: Claim) -> None:
     """The chunk is done; what was not settled is cancelled. The caller holds the fence."""
     failed = await session.scalar(_CLOSE, {"chunk": claim.chunk_id})
     if failed:
-        which = _which(claim.arm, claim.seq)
+        which = events.which(claim.arm, claim.seq)
         await events.note(session, claim.job_id, "chunk_failed", **which, failed=failed)
 
 
-_CLOSE = text("""
+_LET_GO = """
+    teacher_seconds = teacher_seconds + coalesce(clock.seconds - clock_from, 0), clock_from = NULL
+"""
+_CLOSE = text(f"""
+    WITH mine AS (
+        SELECT id, teacher_id FROM {CHUNKS} AS c WHERE id = :chunk
+    ), let_go AS (
+        SELECT teacher_id, 1 AS chunks FROM mine
+    ), {STOPPED}
     UPDATE chunk SET state = 'done', holder = NULL, lease_until = NULL, ended_at = now(),
-        cancelled = samples - accepted - rejected - failed
-    WHERE id = :chunk RETURNING failed
-""")
+        cancelled = samples - accepted - rejected - failed, {_LET_GO}
+    FROM mine LEFT JOIN clock USING (teacher_id)
+    WHERE chunk.id = mine.id RETURNING failed
+""")  # noqa: S608  (put together from constants, as below)
 
 
 async def hand_back(session: AsyncSession, claim: Claim, *, lost: bool = False) -> None:
@@ -248,10 +261,19 @@ async def hand_back(session: AsyncSession, claim: Claim, *, lost: bool = False) 
     )
 
 
-_HAND_BACK = text("""
-    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, losses = losses + :lost
-    WHERE id = :chunk AND epoch = :epoch AND state = 'running'
-""")
+_HAND_BACK = text(f"""
+    WITH held AS (
+        SELECT id FROM chunk WHERE id = :chunk AND epoch = :epoch AND state = 'running' FOR UPDATE
+    ), mine AS (
+        SELECT id, teacher_id FROM {CHUNKS} AS c JOIN held USING (id)
+    ), let_go AS (
+        SELECT teacher_id, 1 AS chunks FROM mine
+    ), {STOPPED}
+    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, losses = losses + :lost,
+        {_LET_GO}
+    FROM mine LEFT JOIN clock USING (teacher_id)
+    WHERE chunk.id = mine.id
+""")  # noqa: S608
 
 
 async def cancel_ready(session: AsyncSession, job_id: UUID) -> None:
@@ -270,71 +292,32 @@ _CANCEL_READY = text("""
 """)
 
 
-def _which(arm: int, seq: int) -> dict[str, Any]:
-    """A chunk as events name it: most jobs have one arm."""
-    return {"chunk": seq} | ({"arm": arm} if arm else {})
-
-
 async def reap(session: AsyncSession) -> Sequence[UUID]:
     """Take chunks from holders that show no sign of life; answers the jobs they are of."""
     rows = sorted((await session.execute(_REAP)).all(), key=lambda row: row.job_id)
     for row in rows:
-        said = _which(row.arm, row.seq) | {"losses": row.losses, "holder": row.holder}
+        said = events.which(row.arm, row.seq) | {"losses": row.losses, "holder": row.holder}
         await events.note(session, row.job_id, "chunk_lost", **said)
     return [row.job_id for row in rows]
 
 
-_REAP = text("""
-    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, epoch = chunk.epoch + 1,
-        losses = chunk.losses + 1
-    FROM (
+# Clocks are locked in the order of teachers, so that two sweeps wait for each other rather than
+# deadlock.
+_REAP = text(f"""
+    WITH silent AS (
         SELECT id, holder FROM chunk WHERE state = 'running' AND lease_until < clock_timestamp()
         FOR UPDATE SKIP LOCKED
-    ) AS silent
-    WHERE chunk.id = silent.id
-    RETURNING chunk.job_id, chunk.arm, chunk.seq, chunk.losses, silent.holder
-""")
-
-MOST_LOSSES = 5
-"""A chunk whose holders died so often without getting on is taken to be what kills them."""
-
-
-async def abandon(session: AsyncSession) -> Collection[UUID]:
-    """Fail the open samples of chunks that killed every holder; answers the jobs they are of."""
-    rows = (await session.execute(_ABANDON, {"most": MOST_LOSSES})).all()
-    for row in sorted(rows, key=lambda row: row.job_id):
-        which = _which(row.arm, row.seq)
-        await events.note(session, row.job_id, "chunk_failed", **which, failed=row.n)
-    return {row.job_id for row in rows}
-
-
-_ABANDON = text("""
-    WITH deadly AS (
-        SELECT c.id, c.job_id, c.first_item, c.items, j.samples_per_item
-        FROM chunk AS c JOIN job AS j ON j.id = c.job_id
-        WHERE c.state = 'ready' AND c.losses >= :most
-        FOR UPDATE OF c SKIP LOCKED
-    ), lost AS (
-        INSERT INTO sample (job_id, item, sample, outcome, reason, detail, attempts)
-        SELECT d.job_id, i, s, 'failed', 'worker.lost',
-            'every worker that took this chunk died with it', :most
-        FROM deadly AS d
-        CROSS JOIN generate_series(d.first_item, d.first_item + d.items - 1) AS i
-        CROSS JOIN generate_series(0, d.samples_per_item - 1) AS s
-        ON CONFLICT DO NOTHING
-        RETURNING job_id, item
-    ), counted AS (
-        SELECT d.id, count(lost.item) AS n
-        FROM deadly AS d LEFT JOIN lost
-            ON lost.job_id = d.job_id AND lost.item >= d.first_item
-            AND lost.item < d.first_item + d.items
-        GROUP BY d.id
-    )
-    UPDATE chunk SET state = 'done', ended_at = now(), failed = failed + counted.n,
-        reasons = reasons || jsonb_build_object(
-            'worker.lost',
-            counted.n + coalesce(CAST(reasons ->> 'worker.lost' AS int8), 0)
-        )
-    FROM counted WHERE chunk.id = counted.id
-    RETURNING chunk.job_id, chunk.arm, chunk.seq, counted.n
-""")
+    ), mine AS (
+        SELECT id, silent.holder, teacher_id FROM {CHUNKS} AS c JOIN silent USING (id)
+    ), let_go AS (
+        SELECT k.teacher_id, n AS chunks
+        FROM (SELECT teacher_id, count(*) AS n FROM mine GROUP BY teacher_id) AS counted
+        JOIN teacher_clock AS k USING (teacher_id)
+        ORDER BY k.teacher_id FOR UPDATE OF k
+    ), {STOPPED}
+    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, epoch = chunk.epoch + 1,
+        losses = chunk.losses + 1, {_LET_GO}
+    FROM mine LEFT JOIN clock USING (teacher_id)
+    WHERE chunk.id = mine.id
+    RETURNING chunk.job_id, chunk.arm, chunk.seq, chunk.losses, mine.holder
+""")  # noqa: S608

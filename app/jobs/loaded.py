@@ -15,7 +15,7 @@ from app.corpus.pool import Pools
 from app.curation.chain import Chain
 from app.curation.text import for_display
 from app.db import Database
-from app.jobs import arm_rows, store
+from app.jobs import arm_rows, quota, store, wants
 from app.jobs.arms import arm_alone
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
@@ -27,6 +27,7 @@ from app.jobs.outcome import Failed
 from app.jobs.schemas import JobSpec
 from app.jobs.store import open_items
 from app.jobs.stored import Stored, read_stored
+from app.jobs.wants import Wants
 from app.prompts.prompt import Prompt
 from app.prompts.sandbox import RenderPool
 from app.teachers import store as teachers
@@ -71,9 +72,11 @@ class Loaded:
         self, claim: Claim, tools: "Tools", dry: Collection[UUID] = ()
     ) -> list[Question]:
         """The chunk's items that neither ended nor have a stored reply, rendered; but for those of
-        dry strata.
+        dry strata. None where the job wants no more.
         """
         async with tools.database.unit_of_work() as session:
+            if await wants.of(session, claim.job_id) is not Wants.MORE:
+                return []
             items = await open_items(
                 session, claim.job_id, claim.first_item, claim.items, self.samples_per_item
             )
@@ -81,6 +84,12 @@ class Loaded:
                 items = [item for item in items if self.strata.key(item) not in dry]
             rows = await self.blueprint.rows(session, items)
         return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
+
+    async def caught_up(self, session: AsyncSession) -> "Loaded":
+        """With the items that were planned since it was read, where cells have quotas."""
+        known = self.blueprint.plan.waves
+        new = await quota.waves(session, self.job_id, known[-1].end if known else 0)
+        return replace(self, blueprint=self.blueprint.within([*known, *new])) if new else self
 
     def replies(self, question: Question, answered: Answered) -> list[Reply]:
         if question.prompt is None:
@@ -178,6 +187,8 @@ class Tools:
         else:
             teacher = await teachers.by_id(session, known.teacher.id)
             known = replace(known, teacher=teacher)
+        if isinstance(known, Loaded) and known.strata.stratified:
+            known = await known.caught_up(session)
         self._known[key] = known
         if len(self._known) > _JOBS_REMEMBERED:
             self._known.popitem(last=False)

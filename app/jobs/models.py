@@ -74,11 +74,18 @@ class Job(Base, kw_only=True):
     )
     num_records: Mapped[int]
     max_candidates: Mapped[int]
+    max_tokens: Mapped[int | None] = mapped_column(default=None)
+    max_gpu_hours: Mapped[float | None] = mapped_column(default=None)
+    max_wall_time: Mapped[int | None] = mapped_column(default=None)
+    """In seconds."""
+    max_cost: Mapped[float | None] = mapped_column(default=None)
     samples_per_item: Mapped[int]
     arms: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
     """How many it has; see `JobArm`."""
     compares: Mapped[bool] = mapped_column(default=False, server_default="false")
     """Whether all arms are asked about the same rows; else they share them out."""
+    stratified: Mapped[bool] = mapped_column(default=False)
+    """Whether each cell of its matrix has a quota."""
     priority: Mapped[int] = mapped_column(default=0)
     before: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """Of a reprocess job: how its replies had been decided, by reason; `accepted` is one."""
@@ -163,8 +170,31 @@ class Chunk(Base, kw_only=True):
     prompt_tokens: Mapped[int] = mapped_column(server_default="0")
     completion_tokens: Mapped[int] = mapped_column(server_default="0")
     cached_tokens: Mapped[int] = mapped_column(server_default="0")
+    teacher_seconds: Mapped[float] = mapped_column(server_default="0")
+    """Its part of its teacher's time, up to when it was last let go of."""
+    clock_from: Mapped[float | None]
+    """What its teacher's clock showed when it was taken; null while nobody holds it."""
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class TeacherClock(Base, kw_only=True):
+    """A teacher's time, shared out. While so many chunks run on it, its clock goes so many times
+    slower than the wall's: what it went on by while a chunk was held is that chunk's part. All
+    parts together are the time for which any chunk was held.
+    """
+
+    __tablename__ = "teacher_clock"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    teacher_id: Mapped[UUID] = mapped_column(
+        ForeignKey("teacher.id", ondelete="CASCADE"), primary_key=True
+    )
+    running: Mapped[int]
+    """Chunks that are held."""
+    seconds: Mapped[float]
+    """What it showed at `at`."""
+    at: Mapped[datetime]
 
 
 class Sample(Base, kw_only=True):
@@ -211,13 +241,32 @@ class Stratum(Base, kw_only=True):
     key: Mapped[UUID] = mapped_column(primary_key=True)
     """A digest of `cell`."""
     cell: Mapped[dict[str, Any]]
-    candidates: Mapped[int]
-    novel: Mapped[int]
-    recent: Mapped[str]
+    number: Mapped[int | None]
+    """Of the cell in the matrix, in a job whose cells have quotas."""
+    quota: Mapped[int | None]
+    """How many records it should have."""
+    planned: Mapped[int] = mapped_column(server_default="0")
+    """Items planned for it; only where it has a quota."""
+    settled: Mapped[int] = mapped_column(server_default="0")
+    """Samples that were decided on while it lacked records; only where it has a quota."""
+    candidates: Mapped[int] = mapped_column(server_default="0")
+    novel: Mapped[int] = mapped_column(server_default="0")
+    recent: Mapped[str] = mapped_column(server_default="")
     """One character for each of the last candidates: 1 for a new one, 0 for one that was not."""
     dry_at: Mapped[datetime | None]
     cancelled: Mapped[int] = mapped_column(server_default="0")
-    """Samples that were not asked for, because the stratum was dry."""
+    """Samples that were not asked for, because the stratum was dry or had its quota."""
+
+
+class WaveRow(Base, kw_only=True):
+    """The items that were planned at once for a job whose cells have quotas."""
+
+    __tablename__ = "wave"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    first_item: Mapped[int] = mapped_column(primary_key=True)
+    runs: Mapped[list[Any]]
+    """Each a cell's number, how many items it had before, and how many it has here."""
 
 
 class JobEvent(Base, kw_only=True):

@@ -3,11 +3,12 @@
 A stratum is a cell of the seeds' matrix: all items that ask for the same topic at the same level,
 say. A candidate is a sample that got as far as being compared with the corpus. When fewer than
 `limits.min_novelty` of a stratum's last candidates were new, it is dry: the teacher has little more
-to say there, and its open items are not asked for.
+to say there, and its open items are not asked for. Nor are those of one that has its quota
+(`quota.py`): both are closed.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,16 +39,32 @@ class Strata:
     """The share below which a stratum is dry; without it, none ever is."""
     whole: bool
     """Whether all of the job is one stratum."""
+    stratified: bool = False
+    """Whether each has a quota."""
 
     @classmethod
-    def of(cls, plan: SeedPlan, seeds: SeedSpec, window: int, least: float | None) -> "Strata":
-        return cls(plan, window, least, whole=how_many(seeds) == 1)
+    def of(
+        cls,
+        plan: SeedPlan,
+        seeds: SeedSpec,
+        window: int,
+        least: float | None,
+        *,
+        stratified: bool = False,
+    ) -> "Strata":
+        whole = how_many(seeds) == 1 and not stratified
+        return cls(plan, window, least, whole, stratified)
+
+    @property
+    def close(self) -> bool:
+        """Whether any may be closed while the job goes on."""
+        return self.stratified or self.least is not None
 
     def cell(self, item: int) -> Row:
         return {} if self.whole else self.plan.stratum(item)
 
     def key(self, item: int) -> UUID:
-        return _key(self.cell(item))
+        return key_of(self.cell(item))
 
 
 def how_many(seeds: SeedSpec) -> int:
@@ -56,7 +73,7 @@ def how_many(seeds: SeedSpec) -> int:
     return cells if cells <= MOST_STRATA else 1
 
 
-def _key(cell: Row) -> UUID:
+def key_of(cell: Row) -> UUID:
     return _digest(canonical(cell))
 
 
@@ -66,18 +83,26 @@ def _digest(cell: bytes) -> UUID:
 
 
 async def count(
-    session: AsyncSession, job_id: UUID, strata: Strata, candidates: Sequence[tuple[int, bool]]
+    session: AsyncSession,
+    job_id: UUID,
+    strata: Strata,
+    candidates: Sequence[tuple[int, bool]],
+    others: Sequence[int] = (),
 ) -> set[UUID]:
-    """Add candidates, each an item and whether it was new, in the order in which they were decided;
-    answers which of their strata are dry. To be said last in a transaction: strata stay locked.
+    """Add candidates, each an item and whether it was new, in the order in which they were decided,
+    and the items of `others` that were decided on before they could be candidates; answers which
+    of their strata are closed. To be said last in a transaction: strata stay locked.
     """
     cells: dict[UUID, Row] = {}
     seen: defaultdict[UUID, list[str]] = defaultdict(list)
-    for item, is_new in candidates:
+    settled: Counter[UUID] = Counter()
+    told = [(item, "1" if is_new else "0") for item, is_new in candidates]
+    for item, mark in [*told, *((item, "") for item in others)]:
         cell = strata.cell(item)
-        key = _key(cell)
+        key = key_of(cell)
         cells[key] = cell
-        seen[key].append("1" if is_new else "0")
+        seen[key].append(mark)
+        settled[key] += 1
     if not cells:
         return set()
     dry = await session.scalars(
@@ -87,6 +112,7 @@ async def count(
             "keys": list(cells),
             "cells": [orjson.dumps(cell).decode() for cell in cells.values()],
             "seen": ["".join(seen[key]) for key in cells],
+            "settled": [settled[key] for key in cells],
             "window": strata.window,
             "least": strata.least,
         },
@@ -94,6 +120,7 @@ async def count(
     return set(dry)
 
 
+_CLOSED = "(dry_at IS NOT NULL OR coalesce(novel >= quota, false))"
 _NOW_RECENT = "right(s.recent || excluded.recent, :window)"
 _IS_DRY = """
     CASE WHEN length({recent}) >= :window
@@ -104,35 +131,37 @@ _IS_DRY = """
 # In the order of keys, so that two batches of one job wait for each other rather than deadlock.
 _COUNT = text(f"""
     WITH counted AS (
-        INSERT INTO stratum AS s (job_id, key, cell, candidates, novel, recent, dry_at)
-        SELECT :job, key, CAST(cell AS jsonb), length(seen), length(replace(seen, '0', '')),
+        INSERT INTO stratum AS s (job_id, key, cell, settled, candidates, novel, recent, dry_at)
+        SELECT :job, key, CAST(cell AS jsonb), settled, length(seen),
+            length(replace(seen, '0', '')),
             right(seen, :window), {_IS_DRY.format(recent="right(seen, :window)")}
-        FROM unnest(CAST(:keys AS uuid[]), CAST(:cells AS text[]), CAST(:seen AS text[]))
-            AS t (key, cell, seen)
+        FROM unnest(CAST(:keys AS uuid[]), CAST(:cells AS text[]), CAST(:seen AS text[]),
+            CAST(:settled AS int8[])) AS t (key, cell, seen, settled)
         ORDER BY key
         ON CONFLICT (job_id, key) DO UPDATE SET
+            settled = s.settled + excluded.settled,
             candidates = s.candidates + excluded.candidates,
             novel = s.novel + excluded.novel,
             recent = {_NOW_RECENT},
             dry_at = coalesce(s.dry_at, {_IS_DRY.format(recent=_NOW_RECENT)})
-        RETURNING key, dry_at
+        RETURNING key, {_CLOSED} AS closed
     )
-    SELECT key FROM counted WHERE dry_at IS NOT NULL
+    SELECT key FROM counted WHERE closed
 """)  # noqa: S608  (put together from the constants above)
 
 
-async def dry(session: AsyncSession, job_id: UUID) -> set[UUID]:
-    """The strata of a job that are dry."""
-    return set(await session.scalars(_DRY, {"job": job_id}))
+async def closed(session: AsyncSession, job_id: UUID) -> set[UUID]:
+    """The strata of a job that are not asked for any more: dry, or with all their records."""
+    return set(await session.scalars(_ALL_CLOSED, {"job": job_id}))
 
 
-_DRY = text("SELECT key FROM stratum WHERE job_id = :job AND dry_at IS NOT NULL")
+_ALL_CLOSED = text(f"SELECT key FROM stratum WHERE job_id = :job AND {_CLOSED}")  # noqa: S608
 
 
 async def cancel(
     session: AsyncSession, job_id: UUID, strata: Strata, items: Collection[int], samples: int
 ) -> None:
-    """Note that these items, `samples` of each, are not asked for: theirs are dry strata."""
+    """Note that these items, `samples` of each, are not asked for: their strata are closed."""
     counted: defaultdict[UUID, int] = defaultdict(int)
     for item in items:
         counted[strata.key(item)] += samples
@@ -163,7 +192,8 @@ async def dry_and_known(session: AsyncSession, job_id: UUID) -> tuple[int, int]:
 
 
 _DRY_AND_KNOWN = text("""
-    SELECT count(dry_at) AS dry, count(*) AS known FROM stratum WHERE job_id = :job
+    SELECT count(dry_at) AS dry, count(*) FILTER (WHERE candidates > 0) AS known
+    FROM stratum WHERE job_id = :job
 """)
 
 
@@ -213,17 +243,19 @@ class Counted:
     recent_novel: int
     dry: bool
     cancelled: int
+    quota: int | None
+    settled: int
 
 
 async def driest(session: AsyncSession, job_id: UUID, most: int) -> list[Counted]:
-    """The strata with the least share of new among their last candidates."""
+    """The strata with a candidate that have the least share of new among their last ones."""
     return _counted(await session.execute(_DRIEST, {"job": job_id, "most": most}))
 
 
 async def page(
     session: AsyncSession, job_id: UUID, *, after: UUID | None, limit: int
 ) -> list[Counted]:
-    """All strata with a candidate, in an order that stays."""
+    """All strata with a candidate or a quota, in an order that stays."""
     rows = await session.execute(_PAGE, {"job": job_id, "after": after, "limit": limit})
     return _counted(rows)
 
@@ -234,11 +266,12 @@ def _counted(rows: Any) -> list[Counted]:
 
 _COLUMNS = """
     SELECT key, cell, candidates, novel, length(recent) AS recent,
-        length(replace(recent, '0', '')) AS recent_novel, dry_at IS NOT NULL AS dry, cancelled
+        length(replace(recent, '0', '')) AS recent_novel, dry_at IS NOT NULL AS dry, cancelled,
+        quota, settled
     FROM stratum WHERE job_id = :job
 """
 _DRIEST = text(f"""
-    SELECT * FROM ({_COLUMNS}) AS counted
+    SELECT * FROM ({_COLUMNS} AND candidates > 0) AS counted
     ORDER BY CAST(recent_novel AS float8) / recent, candidates DESC, key LIMIT :most
 """)  # noqa: S608
 _PAGE = text(f"""
@@ -254,13 +287,18 @@ class Novelty:
     driest: Sequence[Counted]
     dry: int
     known: int
+    full: int | None
+    """How many have their quota; None in a job without quotas."""
 
 
-async def of_job(session: AsyncSession, job_id: UUID, most: int = 50) -> Novelty:
+async def of_job(
+    session: AsyncSession, job_id: UUID, most: int = 50, *, full: int | None = None
+) -> Novelty:
     dry, known = await dry_and_known(session, job_id)
     return Novelty(
         curve=await curve(session, job_id),
         driest=await driest(session, job_id, most),
         dry=dry,
         known=known,
+        full=full,
     )

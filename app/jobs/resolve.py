@@ -13,13 +13,16 @@ from app.curation.novelty import DedupSpec
 from app.digest import digest
 from app.errors import FieldError, Invalid, NotFound
 from app.evaluations.pin import pinned
+from app.jobs import quota
 from app.jobs.arm_spec import FewShotSpec
 from app.jobs.arms import Arm, ResolvedArm, arms_of
 from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.comparable import check_alike, check_arms, pinned_arms
+from app.jobs.limits import require_rates
 from app.jobs.publication import check_publication
 from app.jobs.schemas import JobSpec
 from app.jobs.target import target_of
+from app.jobs.tariff import adds_up
 from app.names import Ref
 from app.prompts import store as prompts
 from app.prompts.few_shot import check_examples
@@ -80,6 +83,8 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     if spec.publish is not None:
         teachers_ = [each.teacher for each in arms]
         await check_publication(session, corpus, first.columns, spec.publish, teachers_)
+    _check_rates(spec, arms)
+    _check_strata(spec, plan)
     target = target_of(spec, arms, max(plan.count, 1) * plan.cells)
     limits = spec.limits.model_copy(update={"max_candidates": target.limit})
     resolved = spec.model_copy(
@@ -102,6 +107,40 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         max_candidates=target.candidates,
         rows=target.rows,
     )
+
+
+def _check_rates(spec: JobSpec, arms: Sequence[ResolvedArm]) -> None:
+    caps = spec.limits.model_dump()
+    rates = [teachers.rates_of(each.teacher) for each in arms]
+    for each, told in zip(arms, rates, strict=True):
+        require_rates(caps, told, str(each.arm.teacher), "/limits")
+    if spec.limits.cost is not None and not adds_up(rates):
+        raise Invalid.at(
+            "/limits/cost",
+            "should be left out: the job's teachers have their prices in several currencies",
+            spec.limits.cost,
+        )
+
+
+def _check_strata(spec: JobSpec, plan: SeedPlan) -> None:
+    if not spec.stratify:
+        return
+    if spec.compare is not None:
+        raise Invalid.at(
+            "/stratify", "should be left out: every arm of a comparison is asked about every row"
+        )
+    if not spec.seeds.matrix:
+        raise Invalid.at(
+            "/stratify", "should be left out: the seeds have no matrix, whose cells are the strata"
+        )
+    if plan.grid.count > quota.MOST_CELLS:
+        raise Invalid.at(
+            "/stratify",
+            f"should be left out: the matrix has {plan.grid.count} cells, and at most "
+            f"{quota.MOST_CELLS} can have a quota each",
+        )
+    if spec.num_records is None:
+        raise Invalid.at("/num_records", "should be said: it is what stratify divides")
 
 
 async def _arm(session: AsyncSession, arm: Arm) -> ResolvedArm:

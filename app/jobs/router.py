@@ -26,7 +26,7 @@ from app.jobs.lineage import RecordDetail, RejectDetail, show_record, show_rejec
 from app.jobs.preview import MOST_ROWS, PreviewView, preview
 from app.jobs.reprocess import submit_reprocess
 from app.jobs.schemas import FailureView, JobSpec, JobView, StratumView
-from app.jobs.show import show, why_waiting
+from app.jobs.show import show, spent_by, why_waiting
 from app.jobs.submit import submit
 from app.names import Name, Ref
 from app.uploads.formats import UPLOAD, Format, format_of
@@ -168,11 +168,12 @@ async def list_jobs(
     )
     accounts = await store.ledgers(session, [job.id for job in rows])
     waiting = await why_waiting(session, rows, accounts)
+    used = await spent_by(session, rows)
     return page_of(
         rows,
         page,
         lambda job: job.id,
-        lambda job: JobView.of(job, accounts[job.id], waiting.get(job.id)),
+        lambda job: JobView.of(job, accounts[job.id], waiting.get(job.id), used[job.id]),
     )
 
 
@@ -220,7 +221,9 @@ async def list_job_rejects(
 async def list_job_strata(
     job_id: UUID, session: SessionDep, caller: CallerDep, page: PageDep
 ) -> Page[StratumView]:
-    """How much of what came was new, in each cell of the job's matrix that had a candidate."""
+    """How much of what came was new, in each cell of the job's matrix that had a candidate; and in
+    a job that stratifies, of every cell, its quota and how many records it has.
+    """
     await store.get(session, job_id)
     rows = await novelty.page(session, job_id, after=page.after_id, limit=page.limit + 1)
     return page_of(rows, page, lambda counted: counted.key, StratumView.of)

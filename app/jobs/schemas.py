@@ -14,8 +14,10 @@ from app.datasets.spec import PublishSpec
 from app.jobs.arm_spec import CompareSpec, FewShot, Teachers
 from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
+from app.jobs.limits import MOST_RECORDS, Limits, LimitsView
 from app.jobs.models import Job
 from app.jobs.novelty import Counted, Novelty
+from app.jobs.spent import Spent, SpentView
 from app.jobs.store import Failure
 from app.jobs.trial import SmokeSpec, SmokeView
 from app.names import Ref
@@ -24,23 +26,9 @@ from app.seeds.spec import SeedSpec
 from app.teachers.sampling import Sampling
 from app.webhooks.schemas import WebhookSpec
 
-MOST_RECORDS = 100_000_000
-
 
 def _recipe_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
-
-
-class Limits(BaseModel, frozen=True, extra="forbid"):
-    max_candidates: int | None = Field(default=None, ge=1, le=10 * MOST_RECORDS, examples=[500])
-    """The most samples to ask for, kept or not; five times `num_records` if it is not said."""
-    min_novelty: float | None = Field(default=None, gt=0, le=1, examples=[0.1])
-    """Give up a cell of the matrix when fewer of its last candidates than this share were new to
-    the corpus: its open samples are cancelled, unasked. When all cells are given up, the job ends.
-    """
-    novelty_window: int = Field(default=100, ge=10, le=1000)
-    """How many of the last candidates count for that. Candidates are samples that passed all
-    filters; fewer than these never give a cell up."""
 
 
 EXAMPLE: dict[str, Any] = {
@@ -97,6 +85,9 @@ class JobSpec(
     the place of `num_records`."""
     num_records: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[60])
     """The target, in accepted records. If it is not said, every seed row is asked once."""
+    stratify: bool = False
+    """Divide `num_records` over the cells of the matrix, by its weights: each cell has a quota of
+    accepted records then, and is asked for until it has that, and no longer."""
     limits: Limits = Limits()
     on_exhausted: Literal["finish", "fail"] = "finish"
     """How a job ends that used up its candidates before it reached its target."""
@@ -191,12 +182,18 @@ class StratumView(BaseModel):
     """Samples that passed all filters, so that they were compared with the corpus."""
     new: int
     """Of these, those that became records."""
-    recent_share: float
-    """Of new ones among the last `window` candidates, or among all while there are fewer."""
+    recent_share: float | None
+    """Of new ones among the last `window` candidates, or among all while there are fewer; null
+    before the first."""
     dry: bool
     """Whether it was given up."""
     cancelled: int
-    """Samples that were not asked for because of that."""
+    """Samples that were not asked for because of that, or because it has its quota."""
+    quota: int | None
+    """How many records it should have; null in a job that does not `stratify`."""
+    settled: int | None
+    """Samples of it that were decided on while it lacked records: over-generation goes by `new`
+    of these. Null without a quota."""
 
     @classmethod
     def of(cls, counted: Counted) -> "StratumView":
@@ -204,9 +201,11 @@ class StratumView(BaseModel):
             stratum=dict(counted.cell),
             candidates=counted.candidates,
             new=counted.novel,
-            recent_share=counted.recent_novel / counted.recent,
+            recent_share=counted.recent_novel / counted.recent if counted.recent else None,
             dry=counted.dry,
             cancelled=counted.cancelled,
+            quota=counted.quota,
+            settled=None if counted.quota is None else counted.settled,
         )
 
 
@@ -230,6 +229,8 @@ class NoveltyView(BaseModel):
     """How many were given up."""
     known: int
     """Of how many there was a candidate."""
+    full: int | None
+    """How many have their quota; null in a job that does not `stratify`."""
 
     @classmethod
     def of(cls, novelty: Novelty, limits: dict[str, Any]) -> "NoveltyView":
@@ -240,6 +241,7 @@ class NoveltyView(BaseModel):
             strata=[StratumView.of(counted) for counted in novelty.driest],
             dry=novelty.dry,
             known=novelty.known,
+            full=novelty.full,
         )
 
 
@@ -278,6 +280,8 @@ class JobView(BaseModel):
     forecast: ForecastView | None = None
     """What is still to come; for a single job that has not ended, once a chunk of it has."""
     tokens: TokensView
+    limits: LimitsView
+    spent: SpentView
     in_flight: int | None = None
     """Requests that its teacher is answering, as of the workers' last sign of life; for a single
     job only."""
@@ -295,6 +299,7 @@ class JobView(BaseModel):
         job: Job,
         account: Ledger,
         waiting: tuple[str, str] | None,
+        spent: Spent,
         novelty: Novelty | None = None,
         smoke: SmokeView | None = None,
     ) -> "JobView":
@@ -315,6 +320,8 @@ class JobView(BaseModel):
             novelty=novelty and NoveltyView.of(novelty, job.document.get("limits") or {}),
             smoke=smoke,
             tokens=TokensView.of(account),
+            limits=LimitsView.of(job),
+            spent=SpentView.of(spent),
             published=job.published,
             created_at=job.created_at,
             started_at=job.started_at,

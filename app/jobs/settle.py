@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import dedup, search
+from app.corpus import search
 from app.corpus import store as corpus
 from app.corpus.bands import Bands
 from app.corpus.candidate import Candidate, Rejected, Reply, Target
-from app.jobs import lease, novelty, store
+from app.jobs import lease, novelty, quota, store
 from app.jobs.lease import Claim, Progress
 from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed, Outcome
@@ -39,7 +39,7 @@ async def settle(
     strata: Strata | None = None,
     bands: Bands | None = None,
 ) -> set[UUID]:
-    """Write what became of a batch, all or nothing; answers which of its strata are dry, if the
+    """Write what became of a batch, all or nothing; answers which of its strata are closed, if the
     job has any. Raises `LeaseLost`.
 
     `replies` are the stored ones that the outcomes came from; their tokens are counted here, with
@@ -54,17 +54,21 @@ async def settle(
         return set()
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
     with DEDUP_SECONDS.time():
-        duplicates = await dedup.add(session, target, candidates, bands)
-    rejected = [o for o in outcomes if isinstance(o, Rejected)] + [
-        Rejected(d.candidate.place, d.verdict, d.candidate.fields, d.winner) for d in duplicates
-    ]
+        duplicates, over = await quota.add(session, claim.job_id, target, candidates, strata, bands)
+    rejected = (
+        [o for o in outcomes if isinstance(o, Rejected)]
+        + [*over]
+        + [Rejected(d.candidate.place, d.verdict, d.candidate.fields, d.winner) for d in duplicates]
+    )
     failed = [o for o in outcomes if isinstance(o, Failed)]
     await corpus.reject(session, target.corpus_id, rejected)
     parsed = [o.place for o in outcomes if not isinstance(o, Failed) and o.fields is not None]
     await search.enqueue(session, parsed)
 
     lost = {d.candidate.place for d in duplicates}
-    accepted = [c for c in candidates if c.place not in lost]
+    beyond = {o.place for o in over}
+    compared = [c for c in candidates if c.place not in beyond] if beyond else candidates
+    accepted = [c for c in compared if c.place not in lost]
     await store.end_samples(
         session,
         [SampleRow(c.place, "accepted") for c in accepted]
@@ -86,5 +90,10 @@ async def settle(
     )
     if strata is None:
         return set()
-    compared = [(c.place.item, c.place not in lost) for c in candidates]
-    return await novelty.count(session, claim.job_id, strata, compared)
+    others = (
+        [o.place.item for o in outcomes if not isinstance(o, Candidate)]
+        if strata.stratified
+        else []
+    )
+    counted = [(c.place.item, c.place not in lost) for c in compared]
+    return await novelty.count(session, claim.job_id, strata, counted, others)

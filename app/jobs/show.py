@@ -5,11 +5,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import arm_rows, forecast, novelty, smoke, store, workers
-from app.jobs.forecast import Prices, Tariff
+from app.jobs import arm_rows, forecast, novelty, quota, smoke, spent, store, workers
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
+from app.jobs.spent import Spent
+from app.jobs.tariff import tariff_of
 from app.teachers import shares
 from app.teachers import store as teachers
 
@@ -19,14 +20,17 @@ async def show(session: AsyncSession, job: Job) -> JobView:
     account = await store.ledger(session, job.id)
     reasons = await why_waiting(session, [job], {job.id: account})
     crew = await workers.crew(session, [job.id])
-    seen = await novelty.of_job(session, job.id)
+    full = (await quota.tally(session, job.id)).full if job.stratified else None
+    seen = await novelty.of_job(session, job.id, full=full)
     trial = await smoke.shown(session, job)
-    view = JobView.of(job, account, reasons.get(job.id), seen, trial)
+    used = (await spent_by(session, [job]))[job.id]
+    view = JobView.of(job, account, reasons.get(job.id), used, seen, trial)
     view.in_flight = crew.in_flight.get(job.id, 0)
     if job.state in store.LIVE:
         view.limit = await _limit(session, job)
         recent = await forecast.recent(session, [job.id])
-        view.forecast = forecast.of(job, account, recent[job.id], await tariff(session, job))
+        tariff = await tariff_of(session, job)
+        view.forecast = forecast.of(job, account, recent[job.id], used, tariff)
     return view
 
 
@@ -56,14 +60,12 @@ async def _limit(session: AsyncSession, job: Job) -> int | None:
     return sum(found) if found else None
 
 
-async def tariff(session: AsyncSession, job: Job) -> Tariff | None:
-    """What the job's teachers cost, where somebody said so of each, in one currency, and the
-    caller may see it.
-    """
-    found = {}
-    for arm, teacher in (await arm_rows.teachers_of(session, job)).items():
-        prices = await teachers.prices(session, teacher)
-        if prices is None:
-            return None
-        found[arm] = Prices(*prices)
-    return found if len({prices.currency for prices in found.values()}) == 1 else None
+async def spent_by(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, Spent]:
+    """What these jobs have spent. What hangs on a teacher is not told to who may not see it."""
+    asked = await arm_rows.teachers_of_all(session, jobs)
+    seen = await teachers.rates(session, {one for each in asked.values() for one in each})
+    used = await spent.of(session, [job.id for job in jobs])
+    return {
+        job.id: used[job.id] if asked[job.id] <= seen.keys() else used[job.id].hidden()
+        for job in jobs
+    }

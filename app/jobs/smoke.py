@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.curation.text import for_display
-from app.jobs import store
+from app.jobs import spent, store
 from app.jobs.control.hold import pause
 from app.jobs.models import Job
 from app.jobs.trial import SmokeReply, SmokeView
@@ -37,6 +37,8 @@ async def judge(session: AsyncSession, job_id: UUID) -> bool:
     await session.flush()
     wants_more = account.accepted < job.num_records and account.settled < job.max_candidates
     if not passed and wants_more and job.state in {"queued", "running"}:
+        if await spent.why_full(session, job):
+            return True  # it ends of itself
         await pause(session, job, _why(job.smoke, row.min_yield, account.reasons))
     return True
 

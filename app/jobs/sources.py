@@ -12,7 +12,7 @@ from app.curation.chain import Chain
 from app.curation.novelty import DedupSpec
 from app.curation.response import Format
 from app.evaluations import load as evaluations
-from app.jobs import store
+from app.jobs import quota, store
 from app.jobs.arms import arms_of
 from app.jobs.blueprint import Blueprint, read_blueprint
 from app.jobs.columns import columns_of
@@ -88,6 +88,9 @@ async def read_source(session: AsyncSession, job: Job) -> Source:
     unheld = spec.accept.model_copy(update={"decontaminate": ()})
     spec_of_arms = spec.model_copy(update={"accept": unheld})
     blueprints = [await read_blueprint(session, arm.alone) for arm in arms_of(spec_of_arms)]
+    if job.stratified:
+        waves = await quota.waves(session, job.id, 0)
+        blueprints = [each.within(waves) for each in blueprints]
     template = blueprints[0].template
     return Source(
         accept=spec.accept,

@@ -294,17 +294,3 @@ _UNDECIDED = text("""
       )
     FOR UPDATE SKIP LOCKED
 """)
-
-
-async def wants_more(session: AsyncSession, job_id: UUID) -> bool:
-    """Whether a job still wants records: it is running, and short of its target. One that was
-    paused does: what is in flight is settled, and who holds a chunk of it is told by itself.
-    """
-    return bool(await session.scalar(_WANTS_MORE, {"job": job_id}))
-
-
-_WANTS_MORE = text("""
-    SELECT state IN ('running', 'paused') AND num_records > (
-        SELECT sum(accepted) FROM chunk WHERE job_id = job.id
-    ) FROM job WHERE id = :job
-""")

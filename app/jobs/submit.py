@@ -10,9 +10,10 @@ from app.corpus.models import Corpus
 from app.datasets.dress import check_templates
 from app.datasets.features import features_of
 from app.errors import Invalid
-from app.jobs import deal, tickets
+from app.jobs import quota, tickets
 from app.jobs.arms import arm_alone
 from app.jobs.blueprint import read_blueprint
+from app.jobs.extend import begin
 from app.jobs.models import Job, JobArm
 from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
@@ -60,7 +61,7 @@ async def _rehearse(session: AsyncSession, pool: RenderPool, spec: JobSpec) -> N
 
 
 async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> Job:
-    first = resolved.arms[0]
+    first, limits = resolved.arms[0], resolved.spec.limits
     job = Job(
         namespace=corpus.namespace,
         document=resolved.document,
@@ -72,17 +73,24 @@ async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> J
         seed_version_id=resolved.seed_version_id,
         num_records=resolved.num_records,
         max_candidates=resolved.max_candidates,
+        max_tokens=limits.tokens,
+        max_gpu_hours=limits.gpu_hours,
+        max_wall_time=limits.wall_time,
+        max_cost=limits.cost,
         samples_per_item=resolved.samples_per_item,
         arms=len(resolved.arms),
         compares=resolved.spec.compare is not None,
         priority=resolved.spec.priority,
+        stratified=resolved.spec.stratify,
         publishes=resolved.spec.publish is not None,
     )
     session.add(job)
     await session.flush()
     session.add_all(_arms(resolved, job))
     await session.flush()
-    await deal.plan(session, job, first_row=0, rows=resolved.rows)
+    if job.stratified:
+        await quota.divide(session, job.id, resolved.spec.seeds, job.num_records)
+    await begin(session, job, resolved.rows)
     return job
 
 

@@ -6,7 +6,8 @@ import structlog
 
 from app.corpus import shadow
 from app.db import Database
-from app.jobs import deal, events, lease, store, tickets, workers
+from app.jobs import deal, events, lease, spent, store, tickets, workers
+from app.jobs.abandon import abandon
 from app.jobs.advance import advance
 from app.teachers import shares
 
@@ -23,7 +24,7 @@ async def sweep(database: Database, silence: timedelta) -> None:
     async with unit_of_work() as session:
         lost = await lease.reap(session)
     async with unit_of_work() as session:
-        given_up = await lease.abandon(session)
+        given_up = await abandon(session)
     if lost or given_up:
         log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
     async with unit_of_work() as session:
@@ -39,7 +40,7 @@ async def sweep(database: Database, silence: timedelta) -> None:
         if taken:  # another worker may have been quicker
             log.info("chunks taken over from a teacher that is away", job=str(job_id), chunks=taken)
     async with unit_of_work() as session:
-        undecided = await store.undecided(session)
+        undecided = {*await store.undecided(session), *await spent.exhausted(session)}
     for job_id in undecided:
         async with unit_of_work() as session:
             await advance(session, job_id)

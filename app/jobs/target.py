@@ -7,7 +7,8 @@ from math import ceil
 from app.errors import Invalid
 from app.jobs.arm_spec import MOST_ROWS
 from app.jobs.arms import ResolvedArm
-from app.jobs.schemas import MOST_RECORDS, JobSpec
+from app.jobs.limits import MOST_RECORDS
+from app.jobs.schemas import JobSpec
 
 CANDIDATES_PER_RECORD = 5
 """The most candidates for each record wanted, where the document sets no limit."""

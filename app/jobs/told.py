@@ -7,6 +7,7 @@ import typer
 
 from app import shell
 from app.jobs.progress.watch import watch_until_ended
+from app.jobs.used import used
 
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 
@@ -32,6 +33,11 @@ def show_job(job: dict[str, Any], *, as_json: bool) -> None:
     if job["before"]:
         shell.out.print("before: " + stages(job["before"]))
     shell.out.print(stages(funnel))
+    seen = job.get("novelty") or {}
+    if seen.get("full") is not None:
+        shell.out.print(f"{seen['full']} strata have their quota: `limbeck job strata` has all")
+    if job["kind"] == "generate":
+        shell.out.print(used(job), markup=False)
     for reason, count in sorted(funnel["reasons"].items(), key=lambda pair: -pair[1]):
         shell.out.print(f"  {count:>6}  {reason}", markup=False)
     for reply in (job.get("smoke") or {}).get("replies", ()):

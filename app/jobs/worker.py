@@ -318,7 +318,7 @@ class Worker:
             self.tools.ranks(held.job_id, held.arm, standing.priority)
             if standing.state in {"cancelling", "cancelled"}:
                 held.work.cancel()
-            elif standing.state == "paused" or standing.outranked:
+            elif standing.state == "paused" or standing.outranked or standing.spent:
                 held.stop.set()
 
     def _sign(self, waits: str | None) -> Sign:

@@ -8,6 +8,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.jobs import spent
+
 ALIVE = 15.0
 """Seconds after its last sign of life for which a worker counts as there: seven signs."""
 
@@ -67,6 +69,8 @@ class Standing:
     priority: int
     outranked: bool
     """Whether its teacher is wanted for a job of a higher priority that has work ready."""
+    spent: bool
+    """Whether it has reached one of its limits."""
 
 
 async def standings(
@@ -76,12 +80,16 @@ async def standings(
     if not held:
         return {}
     asked = {"jobs": [job for job, _ in held], "arms": [arm for _, arm in held]}
-    rows = await session.execute(_STANDINGS, asked)
-    return {(row.id, row.arm): Standing(row.state, row.priority, row.outranked) for row in rows}
+    rows = (await session.execute(_STANDINGS, asked)).all()
+    full = await spent.reached(session, {row.id for row in rows if row.limited})
+    return {
+        (row.id, row.arm): Standing(row.state, row.priority, row.outranked, row.id in full)
+        for row in rows
+    }
 
 
-_STANDINGS = text("""
-    SELECT job.id, held.arm, state, priority, EXISTS (
+_STANDINGS = text(f"""
+    SELECT job.id, held.arm, state, priority, {spent.LIMITED} AS limited, EXISTS (
         SELECT FROM job AS higher
         JOIN job_arm AS theirs ON theirs.job_id = higher.id
         WHERE theirs.teacher_id = mine.teacher_id AND higher.priority > job.priority
@@ -95,7 +103,7 @@ _STANDINGS = text("""
     FROM unnest(CAST(:jobs AS uuid[]), CAST(:arms AS int8[])) AS held (job_id, arm)
     JOIN job ON job.id = held.job_id
     LEFT JOIN job_arm AS mine ON mine.job_id = held.job_id AND mine.arm = held.arm
-""")
+""")  # noqa: S608  (put together from constants)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ async def _check(
     if spec.top_up is not None:
         if job.compare is not None:
             raise Invalid.at("/top_up", "should be left out: a comparison asks about so many rows")
-        if spec.top_up.per_stratum is not None:
+        if spec.top_up.per_stratum is not None or job.stratify:
             cells_of(job)
         most = spec.top_up.per_stratum or spec.top_up.records
         job = job.model_copy(update={"num_records": most})

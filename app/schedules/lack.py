@@ -13,6 +13,7 @@ from app.errors import Invalid
 from app.jobs.schemas import JobSpec
 from app.schedules import store
 from app.schedules.schemas import TopUp
+from app.seeds.cells import shares
 
 MOST_CELLS = 10_000
 """Of a matrix that is topped up by stratum."""
@@ -25,19 +26,26 @@ async def wanted(session: AsyncSession, job: JobSpec, top_up: TopUp | None) -> l
     if top_up is None:
         return [job]
     corpus = await corpora.find(session, job.corpus)
-    if top_up.records is not None:
+    if top_up.records is not None and not job.stratify:
         there = 0 if corpus is None else await store.records_in(session, corpus.id)
         lacking = top_up.records - there
         return [_asking(job, lacking)] if lacking > 0 else []
-    assert top_up.per_stratum is not None
     cells = cells_of(job)
+    found = await _there(session, corpus, cells)
     gaps = [
-        (top_up.per_stratum - there, cell)
-        for cell, there in zip(cells, await _there(session, corpus, cells), strict=True)
-        if there < top_up.per_stratum
+        (quota - there, cell)
+        for cell, quota, there in zip(cells, _quotas(job, top_up), found, strict=True)
+        if there < quota
     ]
     gaps.sort(key=lambda gap: -gap[0])
     return [_asking(_only(job, cell), lacking) for lacking, cell in gaps[:MOST_JOBS]]
+
+
+def _quotas(job: JobSpec, top_up: TopUp) -> list[int]:
+    """What each cell is kept at."""
+    if top_up.per_stratum is not None:
+        return [top_up.per_stratum] * len(cells_of(job))
+    return shares(top_up.records or 0, job.seeds.matrix or {})
 
 
 def cells_of(job: JobSpec) -> list[dict[str, Any]]:

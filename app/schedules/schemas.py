@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.jobs.limits import MOST_RECORDS
 from app.jobs.schemas import EXAMPLE as JOB
-from app.jobs.schemas import MOST_RECORDS, JobSpec
+from app.jobs.schemas import JobSpec
 from app.names import Ref
 from app.schedules.cron import check_cron, zone
 from app.schedules.models import Schedule, ScheduleRun
@@ -30,7 +31,8 @@ class TopUp(
     """What the corpus is kept at: a run asks for what is missing and no more. One of the two."""
 
     records: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[500])
-    """Records in all."""
+    """Records in all; where the job says `stratify`, divided over the cells of its matrix by their
+    weights."""
     per_stratum: int | None = Field(default=None, ge=1, le=MOST_RECORDS, examples=[None])
     """Records in each cell of the job's matrix, whatever its weight."""
 
@@ -180,7 +182,8 @@ class RunView(BaseModel):
     """`skipped` because the run before was still going; `missed` because nobody was there in
     time."""
     jobs: list[UUID]
-    """What it submitted: one job; with `per_stratum`, one for each cell that lacks records."""
+    """What it submitted: one job; with `per_stratum` or `stratify`, one for each cell that lacks
+    records."""
     error: str | None
     """Why it did nothing, or did not end well."""
     published: str | None

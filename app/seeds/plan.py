@@ -2,15 +2,17 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from app.corpus.item import row_of
 from app.errors import FieldError, Invalid
+from app.seeds.cells import Cells
 from app.seeds.permute import draw, place
 from app.seeds.spec import Row, SeedSpec
+from app.seeds.wave import Wave
 
 __all__ = ["SeedPlan", "SeedRow", "SeedSpec"]
 
@@ -31,6 +33,9 @@ class SeedPlan:
     are used evenly from the first item on. Then both are shuffled anew. Weighted axes are drawn
     for each item by itself. Nothing is remembered from item to item: any worker can plan any item.
     Items of different arms that stand for one row get the same.
+
+    Where each cell is wanted so many times, its items are planned in waves instead, and each cell
+    goes through all rows, in an order of its own, before it meets one of them again.
     """
 
     random_seed: int
@@ -42,6 +47,8 @@ class SeedPlan:
     """Axes given as lists."""
     weighted: tuple[tuple[str, tuple[str, ...], tuple[float, ...]], ...]
     """Axes given with weights: name, values, and the running sum of the weights."""
+    grid: Cells
+    waves: tuple[Wave, ...] = ()
 
     @classmethod
     def of(cls, spec: SeedSpec, count: int = 0, columns: Collection[str] = ()) -> "SeedPlan":
@@ -68,7 +75,12 @@ class SeedPlan:
                 for name, axis in matrix.items()
                 if isinstance(axis, Mapping)
             ),
+            grid=Cells.of(matrix),
         )
+
+    def within(self, waves: Iterable[Wave]) -> "SeedPlan":
+        """The same, with items as they were planned in these waves, in their order."""
+        return replace(self, waves=tuple(waves))
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -88,15 +100,29 @@ class SeedPlan:
         values, item = self.stratum(item), row_of(item)
         if not self.count:
             return SeedRow(None, values)
-        cycle, step = divmod(item, self.count * self.cells)
-        position = place(step % self.count, self.count, self.random_seed, "rows", cycle)
+        position = self._position(item)
         if self.inline is not None:
             return SeedRow(None, {**self.inline[position], **values})
         return SeedRow(position, values)
 
+    def _position(self, item: int) -> int:
+        if self.waves:
+            cell, turn = self._turn(item)
+            cycle, step = divmod(turn, self.count)
+            return place(step, self.count, self.random_seed, "cell", cell, cycle)
+        cycle, step = divmod(item, self.count * self.cells)
+        return place(step % self.count, self.count, self.random_seed, "rows", cycle)
+
+    def _turn(self, item: int) -> tuple[int, int]:
+        at = bisect_right(self.waves, item, key=lambda wave: wave.first_item) - 1
+        return self.waves[at].turn(item, self.random_seed)
+
     def stratum(self, item: int) -> Row:
         """The values of the matrix for this item: what it should be counted under."""
-        rows, cells, item = max(self.count, 1), self.cells, row_of(item)
+        item = row_of(item)
+        if self.waves:
+            return self.grid.cell(self._turn(item)[0])
+        rows, cells = max(self.count, 1), self.cells
         cycle, step = divmod(item, rows * cells)
         # After lcm(rows, cells) steps rows and cells would pair as before: move on by one.
         cell = (step + step // math.lcm(rows, cells)) % cells

@@ -13,6 +13,14 @@ commands = typer.Typer(name="teacher", help="Register and look at teachers.", no
 
 TeacherName = Annotated[str, typer.Argument(help="The teacher's name, such as qwen-72b.")]
 
+PromptPrice = Annotated[float | None, typer.Option(help="Of a million prompt tokens.", min=0)]
+CompletionPrice = Annotated[
+    float | None, typer.Option(help="Of a million completion tokens.", min=0)
+]
+MoneyOption = Annotated[str | None, typer.Option(help="Of the prices, such as EUR.")]
+GpusOption = Annotated[float | None, typer.Option(help="How many GPUs serve it.", min=0)]
+GpuHourPrice = Annotated[float | None, typer.Option(help="Of an hour of one GPU.", min=0)]
+
 _COLUMNS = ("ref", "model", "urls", "max_in_flight", "circuit.state", "probed_at")
 _ABLE = (
     "json_schema",
@@ -64,6 +72,11 @@ def add(
     training: Annotated[
         str, typer.Option(help="Whether they let others train on its outputs: allowed, forbidden.")
     ] = "unknown",
+    prompt_price: PromptPrice = None,
+    completion_price: CompletionPrice = None,
+    currency: MoneyOption = None,
+    gpus: GpusOption = None,
+    gpu_hour_price: GpuHourPrice = None,
     random_seed: Annotated[
         bool, typer.Option("--random-seed", help="It may be sent a random seed.")
     ] = False,
@@ -82,6 +95,11 @@ def add(
         "terms": terms.read_text() if terms else None,
         "terms_url": terms_url,
         "training": training,
+        "prompt_price": prompt_price,
+        "completion_price": completion_price,
+        "currency": currency,
+        "gpus": gpus,
+        "gpu_hour_price": gpu_hour_price,
         "random_seed": random_seed,
         "probe": probe,
     }
@@ -107,9 +125,14 @@ def change(
         str | None,
         typer.Option(help="Whether they let others train on its outputs: allowed, forbidden, …"),
     ] = None,
+    prompt_price: PromptPrice = None,
+    completion_price: CompletionPrice = None,
+    currency: MoneyOption = None,
+    gpus: GpusOption = None,
+    gpu_hour_price: GpuHourPrice = None,
     as_json: shell.Json = False,
 ) -> None:
-    """Change a teacher's limits or terms. What is not said stays."""
+    """Change a teacher's limits, terms or prices. What is not said stays."""
     told: dict[str, Any] = {
         "max_in_flight": max_in_flight,
         "chunk_slots": chunk_slots,
@@ -117,6 +140,11 @@ def change(
         "terms": terms.read_text() if terms else None,
         "terms_url": terms_url,
         "training": training,
+        "prompt_price": prompt_price,
+        "completion_price": completion_price,
+        "currency": currency,
+        "gpus": gpus,
+        "gpu_hour_price": gpu_hour_price,
     }
     body = {key: value for key, value in told.items() if value is not None}
     with shell.client() as client:

@@ -43,6 +43,10 @@ class Teacher(Base, kw_only=True):
     """Of a million prompt tokens."""
     completion_price: Mapped[float | None] = mapped_column(default=None)
     currency: Mapped[str | None] = mapped_column(default=None)
+    gpus: Mapped[float | None] = mapped_column(default=None)
+    """How many GPUs serve it."""
+    gpu_hour_price: Mapped[float | None] = mapped_column(default=None)
+    """Of an hour of one of them."""
     random_seed: Mapped[bool] = mapped_column(default=False)
     capabilities: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     """As probed; null for one that never was."""

@@ -21,6 +21,7 @@ def _unversioned(ref: Ref) -> Ref:
 
 
 Price = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Gpus = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False), Field(examples=[8])]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["USD"])]
 InFlight = Annotated[int, Field(ge=1, le=100_000)]
 Slots = Annotated[int, Field(ge=1, le=64)]
@@ -91,6 +92,12 @@ class NewTeacher(BaseModel, frozen=True, extra="forbid", json_schema_extra={"exa
 
     currency: Currency | None = None
 
+    gpus: Gpus | None = None
+    """How many GPUs serve it, also a part of one. Jobs can limit their GPU hours then."""
+
+    gpu_hour_price: Price | None = None
+    """Of an hour of one GPU, on top of what its tokens cost."""
+
     random_seed: bool = False
     """Whether it may be sent a random seed. Not every server survives one, so it is never tried:
     vLLM on a CPU needs `--no-enable-chunked-prefill`."""
@@ -137,6 +144,9 @@ class TeacherChange(
     prompt_price: Price | None = None
     completion_price: Price | None = None
     currency: Currency | None = None
+    gpus: Gpus | None = None
+    """GPU hours are worked out from what it is now, also those that are past."""
+    gpu_hour_price: Price | None = None
     random_seed: bool | None = None
     probe: bool = True
     """Ask it again where its address or key changes."""
@@ -205,6 +215,8 @@ class TeacherView(BaseModel):
     prompt_price: float | None
     completion_price: float | None
     currency: str | None
+    gpus: float | None
+    gpu_hour_price: float | None
     capabilities: Capabilities | None
     """Null where it was never asked."""
     probed_at: datetime | None
@@ -231,6 +243,8 @@ class TeacherView(BaseModel):
             prompt_price=teacher.prompt_price,
             completion_price=teacher.completion_price,
             currency=teacher.currency,
+            gpus=teacher.gpus,
+            gpu_hour_price=teacher.gpu_hour_price,
             capabilities=able,
             probed_at=teacher.probed_at,
             circuit=Circuit.of(teacher),

@@ -13,6 +13,7 @@ from app.errors import Conflict, NotFound
 from app.names import Ref
 from app.teachers.capabilities import Capabilities
 from app.teachers.models import Teacher
+from app.teachers.rates import Rates
 
 
 async def get(session: AsyncSession, ref: Ref) -> Teacher:
@@ -39,20 +40,23 @@ async def by_id(session: AsyncSession, teacher_id: UUID) -> Teacher:
     return found
 
 
-async def prices(session: AsyncSession, teacher_id: UUID) -> tuple[float, float, str | None] | None:
-    """Of a million prompt tokens, of a million completion tokens, in what; None where it has none,
-    or this session may not see it.
-    """
-    row = (
-        await session.execute(
-            select(Teacher.prompt_price, Teacher.completion_price, Teacher.currency).where(
-                Teacher.id == teacher_id
-            )
-        )
-    ).one_or_none()
-    if row is None or (row.prompt_price is None and row.completion_price is None):
-        return None
-    return row.prompt_price or 0.0, row.completion_price or 0.0, row.currency
+def rates_of(teacher: Teacher) -> Rates:
+    return Rates(
+        teacher.prompt_price,
+        teacher.completion_price,
+        teacher.currency,
+        teacher.gpus,
+        teacher.gpu_hour_price,
+    )
+
+
+async def rates(session: AsyncSession, teacher_ids: Iterable[UUID]) -> dict[UUID, Rates]:
+    """What these teachers cost; nothing for those that this session may not see."""
+    wanted = list(teacher_ids)
+    if not wanted:
+        return {}
+    found = await session.scalars(select(Teacher).where(Teacher.id.in_(wanted)))
+    return {teacher.id: rates_of(teacher) for teacher in found}
 
 
 async def page(

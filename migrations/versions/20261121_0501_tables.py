@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_f9b92b61"
+revision = "20261121_tables_66dc3b85"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -361,9 +361,13 @@ def upgrade() -> None:
         sa.Column(
             "cell", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
         ),
-        sa.Column("candidates", sa.BigInteger(), nullable=False),
-        sa.Column("novel", sa.BigInteger(), nullable=False),
-        sa.Column("recent", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("quota", sa.BigInteger(), nullable=True),
+        sa.Column("planned", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("settled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("candidates", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("novel", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("recent", sa.Text(), server_default="", nullable=False),
         sa.Column("dry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("job_id", "key", name=op.f("pk_stratum")),
@@ -388,6 +392,8 @@ def upgrade() -> None:
         sa.Column("prompt_price", sa.Double(), nullable=True),
         sa.Column("completion_price", sa.Double(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("gpus", sa.Double(), nullable=True),
+        sa.Column("gpu_hour_price", sa.Double(), nullable=True),
         sa.Column("random_seed", sa.Boolean(), nullable=False),
         sa.Column(
             "capabilities",
@@ -791,6 +797,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("corpus_id", name=op.f("pk_semantic_report")),
     )
     op.create_table(
+        "teacher_clock",
+        sa.Column("teacher_id", sa.UUID(), nullable=False),
+        sa.Column("running", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["teacher_id"],
+            ["teacher.id"],
+            name=op.f("fk_teacher_clock_teacher_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("teacher_id", name=op.f("pk_teacher_clock")),
+        postgresql_with={"fillfactor": 50},
+    )
+    op.create_table(
         "teacher_share",
         sa.Column("teacher_id", sa.UUID(), nullable=False),
         sa.Column("worker_id", sa.UUID(), nullable=False),
@@ -1077,9 +1098,14 @@ def upgrade() -> None:
         sa.Column("seed_version_id", sa.UUID(), nullable=True),
         sa.Column("num_records", sa.BigInteger(), nullable=False),
         sa.Column("max_candidates", sa.BigInteger(), nullable=False),
+        sa.Column("max_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("max_gpu_hours", sa.Double(), nullable=True),
+        sa.Column("max_wall_time", sa.BigInteger(), nullable=True),
+        sa.Column("max_cost", sa.Double(), nullable=True),
         sa.Column("samples_per_item", sa.BigInteger(), nullable=False),
         sa.Column("arms", sa.SmallInteger(), server_default="1", nullable=False),
         sa.Column("compares", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("stratified", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column(
             "before", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
@@ -1190,6 +1216,8 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("completion_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("cached_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("teacher_seconds", sa.Double(), server_default="0", nullable=False),
+        sa.Column("clock_from", sa.Double(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('ready', 'running', 'done')", name=op.f("ck_chunk_state")),
@@ -1258,5 +1286,15 @@ def upgrade() -> None:
     op.create_index(op.f("ix_job_arm_teacher_id"), "job_arm", ["teacher_id"], unique=False)
     op.create_index(
         op.f("ix_job_arm_template_version_id"), "job_arm", ["template_version_id"], unique=False
+    )
+    op.create_table(
+        "wave",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("first_item", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "runs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_wave_job_id")),
+        sa.PrimaryKeyConstraint("job_id", "first_item", name=op.f("pk_wave")),
     )
     # ### end Alembic commands ###

@@ -47,7 +47,7 @@ def test_every_code_has_its_status_and_a_meaning() -> None:
 
 
 def test_every_reason_for_a_failed_sample_is_listed_and_no_other() -> None:
-    in_sql = re.findall(r"'failed', '([a-z.]+)'", (APP / "jobs/lease.py").read_text())
+    in_sql = re.findall(r"'failed', '([a-z.]+)'", (APP / "jobs/abandon.py").read_text())
     raised = {*codes({*FAILURES, *IN_A_WORKER}), *in_sql}
     listed = [code(row[0]) for row in rows(PAGE, "reason")]
     assert len(set(listed)) == len(listed)

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import httpx
 from typer.testing import CliRunner, Result
 
 from app.jobs.commands import commands
+from app.teachers.commands import commands as teacher
 from tests.fake_teacher import FakeTeacher
 from tests.jobs.conftest import Drain, spec
 
@@ -55,3 +57,32 @@ async def test_who_watches_a_job_that_its_smoke_gate_stops_is_shown_why(
     assert watched.exit_code == 1
     assert "smoke_gate: 0 of the first" in watched.stdout
     assert "I'd rather not." in watched.stdout
+
+
+async def test_limits_are_changed_and_what_was_used_is_shown_with_the_quota_of_each_cell(
+    ready: httpx.AsyncClient, served: str, drain: Drain
+) -> None:
+    priced = ["change", "fake", "--gpus", "2", "--gpu-hour-price", "1.5", "--currency", "EUR"]
+    done = await asyncio.to_thread(CliRunner().invoke, teacher, priced)
+    assert done.exit_code == 0, done.output
+    seeds = {"matrix": {"topic": {"tea": 1, "rain": 3}}}
+    document = spec(seeds=seeds, stratify=True, limits={"wall_time": "8h"})
+    job_id = (await ready.post("/v1/jobs", json=document)).json()["id"]
+    caps = ["--tokens", "60M", "--gpu-hours", "6", "--wall-time", "none", "--cost", "25"]
+    changed = await answer("change", job_id, *caps)
+    assert changed["limits"] == {
+        "max_candidates": 100,
+        "tokens": 60_000_000,
+        "gpu_hours": 6,
+        "wall_time": None,
+        "cost": 25,
+    }
+    await drain()
+    shown = (await run("show", job_id)).stdout
+    assert re.search(r"of 60M tokens, 0.0\d of 6 GPU hours, \d+s, 0.0\d of 25 EUR", shown)
+    assert "2 strata have their quota" in shown
+    strata = await answer("strata", job_id)
+    assert {one["stratum"]["topic"]: (one["quota"], one["new"]) for one in strata} == {
+        "tea": (5, 5),
+        "rain": (15, 15),
+    }

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.jobs import lease, store
+from app.jobs.abandon import MOST_LOSSES, abandon
 from app.jobs.chunk import work
 from app.jobs.lane import Course
 from app.jobs.lease import LeaseLost
@@ -167,7 +168,7 @@ async def test_a_chunk_that_kills_every_holder_is_failed_and_the_job_goes_on(
     ready: httpx.AsyncClient, tools: Tools, database: Database, drain: Drain
 ) -> None:
     job_id = await submitted(ready, num_records=16)
-    for _ in range(lease.MOST_LOSSES):
+    for _ in range(MOST_LOSSES):
         claim = await claim_one(tools)
         assert claim is not None
         async with database.unit_of_work() as session:
@@ -177,7 +178,7 @@ async def test_a_chunk_that_kills_every_holder_is_failed_and_the_job_goes_on(
             )
             await lease.reap(session)
     async with database.unit_of_work() as session:
-        assert len(list(await lease.abandon(session))) == 1
+        assert len(list(await abandon(session))) == 1
     await drain()
     job = (await ready.get(f"/v1/jobs/{job_id}")).json()
     assert job["funnel"]["reasons"]["worker.lost"] == 8

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from app.corpus import shadow
 from app.db import Database
 from app.jobs import chunk, lease
+from app.jobs.lane import Course
 from app.jobs.loaded import Tools
 from app.jobs.semantic import take_turn
 from tests.fake_teacher import FakeTeacher
@@ -234,12 +235,12 @@ async def die_after(tools: Tools, database: Database, batches: int) -> None:
         job = await tools.load(session, claim)
     stored = chunk._stored(claim, job, tools)
     for _ in range(batches):
-        assert await chunk._settle(claim, job, tools, await anext(stored), [], {}, set())
+        assert await chunk._settle(claim, job, tools, await anext(stored), [], {}, set(), Course())
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
         assert await lease.reap(session)
     with pytest.raises(lease.LeaseLost):
-        await chunk._settle(claim, job, tools, await anext(stored), [], {}, set())
+        await chunk._settle(claim, job, tools, await anext(stored), [], {}, set(), Course())
 
 
 async def test_filters_see_again_what_the_teacher_was_asked(

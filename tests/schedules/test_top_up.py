@@ -134,3 +134,19 @@ async def test_a_run_that_is_refused_in_part_submits_nothing(
     fixed = TEMPLATE.replace("You write questions.", "You write good questions.")
     await ready.post("/v1/templates/default/qa/versions", json={"source": fixed})
     assert (await run(ready, at, workers[0], drain))["state"] == "finished"
+
+
+async def test_records_are_kept_at_the_share_of_each_cell_where_the_job_stratifies(
+    ready: httpx.AsyncClient, workers: list[Worker], drain: Drain
+) -> None:
+    seeds = {"matrix": {"topic": {"tea": 1, "rain": 1, "ships": 2}}}
+    await ready.post("/v1/jobs", json=spec(seeds=seeds, stratify=True, num_records=4))
+    await drain()
+    body = topped_up(records=12)
+    body["job"] |= {"seeds": seeds, "stratify": True}
+    at = await made(ready, body)
+    first = await run(ready, at, workers[0], drain)
+    jobs = [(await ready.get(f"/v1/jobs/{job}")).json() for job in first["jobs"]]
+    assert sorted(job["num_records"] for job in jobs) == [2, 2, 4]
+    assert await by_topic(ready) == {"tea": 3, "rain": 3, "ships": 6}
+    assert (await run(ready, at, workers[0], drain))["state"] == "nothing_to_do"

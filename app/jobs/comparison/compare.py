@@ -8,7 +8,6 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Conflict
-from app.jobs import show
 from app.jobs.arms import Arm, arms_of
 from app.jobs.comparison import intervals, store
 from app.jobs.comparison.intervals import Estimate, Sums
@@ -20,9 +19,10 @@ from app.jobs.comparison.schemas import (
     EstimateView,
     Figures,
 )
-from app.jobs.forecast import Prices
 from app.jobs.models import Job
 from app.jobs.schemas import JobSpec
+from app.jobs.tariff import Tariff, adds_up, currency_of, tariff_of
+from app.teachers.rates import Rates
 
 _SHARES = ("yield", "novelty")
 _COLUMNS = (
@@ -36,7 +36,7 @@ class Made:
     """What one arm made, row by row."""
 
     columns: Mapping[str, Sums]
-    prices: Prices | None
+    prices: Rates | None
 
     def over(self, rows: Sums) -> "Made":
         """Of these rows alone, in their order."""
@@ -58,7 +58,10 @@ class Made:
             "tokens_per_record": (of["prompt_tokens"] + of["completion_tokens"], kept),
         }
         if self.prices is not None:
-            prompt, completion = self.prices.prompt / 1e6, self.prices.completion / 1e6
+            prompt, completion = (
+                (self.prices.prompt_price or 0) / 1e6,
+                (self.prices.completion_price or 0) / 1e6,
+            )
             cost = of["prompt_tokens"] * prompt + of["completion_tokens"] * completion
             found["cost_per_record"] = cost, kept
         return found
@@ -79,14 +82,14 @@ async def compare(session: AsyncSession, job: Job) -> ComparisonView:
             f"job {job.id} asks {'nobody' if job.teacher_id is None else 'in one way only'}",
             hint="A document with `compare`, or with several teachers, has arms to compare.",
         )
-    tariff = await show.tariff(session, job)
+    tariff = _by_token(await tariff_of(session, job))
     made = await _read(session, job, tariff or {})
     reasons = await store.reasons(session, job.id)
     return ComparisonView(
         job_id=job.id,
         state=job.state,
         paired=job.compares,
-        currency=tariff[0].currency if tariff else None,
+        currency=currency_of(tariff.values()) if tariff else None,
         arms=[
             _arm(job, arm, made, reasons.get(arm.number, {}))
             for arm in arms_of(JobSpec.model_validate(job.document))
@@ -94,7 +97,16 @@ async def compare(session: AsyncSession, job: Job) -> ComparisonView:
     )
 
 
-async def _read(session: AsyncSession, job: Job, tariff: Mapping[int, Prices]) -> list[Made]:
+def _by_token(tariff: Tariff | None) -> Tariff | None:
+    """Where every arm's teacher is paid by the token, in one currency: the hours of its GPUs are
+    shared between arms and cannot be told apart by the row.
+    """
+    if tariff is None or not adds_up(tariff.values()):
+        return None
+    return tariff if all(each.by_token for each in tariff.values()) else None
+
+
+async def _read(session: AsyncSession, job: Job, tariff: Tariff) -> list[Made]:
     none: Sums = np.empty((0, 1 + len(_COLUMNS)))
     pages = [none]
     async for page in store.rows(session, job.id):
@@ -104,7 +116,7 @@ async def _read(session: AsyncSession, job: Job, tariff: Mapping[int, Prices]) -
     return [_made(table[table[:, 0] == arm, 1:], tariff.get(arm)) for arm in range(job.arms)]
 
 
-def _made(rows: Sums, prices: Prices | None) -> Made:
+def _made(rows: Sums, prices: Rates | None) -> Made:
     rows = rows[np.argsort(rows[:, 0])]
     return Made({name: rows[:, at] for at, name in enumerate(_COLUMNS)}, prices)
 

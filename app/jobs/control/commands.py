@@ -42,13 +42,28 @@ def change(
     candidates: Annotated[
         int | None, typer.Option("--max-candidates", help="The most samples to ask for.", min=1)
     ] = None,
+    tokens: Annotated[
+        str | None, typer.Option(help="The most tokens, such as 60M; none takes a limit away.")
+    ] = None,
+    gpu_hours: Annotated[str | None, typer.Option(help="The most GPU hours, or none.")] = None,
+    wall_time: Annotated[
+        str | None, typer.Option(help="The longest it may run, such as 6h or 1h30m, or none.")
+    ] = None,
+    cost: Annotated[
+        str | None, typer.Option(help="The most it may cost, in its teacher's currency, or none.")
+    ] = None,
     as_json: shell.Json = False,
 ) -> None:
-    """Change a job that has not ended: its priority, its target, its limit."""
-    wanted = {"priority": priority, "num_records": records, "max_candidates": candidates}
-    body = {name: value for name, value in wanted.items() if value is not None}
+    """Change a job that has not ended: its priority, its target, its limits."""
+    caps = {"tokens": tokens, "gpu_hours": gpu_hours, "wall_time": wall_time, "cost": cost}
+    wanted = {"priority": priority, "num_records": records, "max_candidates": candidates, **caps}
+    body = {
+        name: None if value == "none" else value
+        for name, value in wanted.items()
+        if value is not None
+    }
     if not body:
-        shell.fail("nothing to change", "Say --priority, --num-records or --max-candidates.", 2)
+        shell.fail("nothing to change", "Say --priority, --num-records or one of its limits.", 2)
     with shell.client() as client:
         show_job(shell.check(client.patch(f"/v1/jobs/{job_id}", json=body)), as_json=as_json)
 

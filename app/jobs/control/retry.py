@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import shadow
 from app.errors import Conflict
-from app.jobs import arm_rows, events
+from app.jobs import arm_rows, events, spent
 from app.jobs.control.hold import issue_tickets
 from app.jobs.models import Job
 
@@ -18,7 +18,8 @@ async def retry(session: AsyncSession, job: Job) -> int:
     """Answers how many samples are open again; a job that had ended lives again then. The caller
     holds the job's lock.
 
-    Raises `Conflict` for a job that was cancelled, has its records, or asks nobody.
+    Raises `Conflict` for a job that was cancelled, has its records, has used one of its limits, or
+    asks nobody.
     """
     _require_wanting(job)
     count: int = await session.scalar(_WANTED, {"job": job.id}) or 0
@@ -26,6 +27,12 @@ async def retry(session: AsyncSession, job: Job) -> int:
         raise Conflict(
             "job.complete",
             f"job {job.id} has its {job.num_records} records, so that nothing more is asked for",
+        )
+    if (why := await spent.why_full(session, job)) is not None:
+        raise Conflict(
+            "job.exhausted",
+            f"job {job.id} asks nothing more: {why}",
+            hint="While it has not ended, PATCH raises its limits; later, a clone may have others.",
         )
     await shadow.require_open(session, job.corpus_id)
     reopened = await _reopen(session, job)
@@ -62,8 +69,8 @@ _WANTED = text("SELECT CAST(sum(accepted) AS int8) FROM chunk WHERE job_id = :jo
 
 
 async def _reopen(session: AsyncSession, job: Job) -> int:
-    gives_up = (job.document.get("limits") or {}).get("min_novelty") is not None
-    gives_up |= job.arms > 1 and not job.compares
+    least = (job.document.get("limits") or {}).get("min_novelty")
+    gives_up = job.stratified or least is not None or (job.arms > 1 and not job.compares)
     count: int = await session.scalar(_REOPEN, {"job": job.id, "gives_up": gives_up}) or 0
     return count
 

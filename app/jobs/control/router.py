@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Request, Response
 
 from app.auth.dependency import CallerDep
-from app.jobs import store
+from app.jobs import quota, store
 from app.jobs.control import hold
 from app.jobs.control.change import change
 from app.jobs.control.clone import cloned
@@ -52,9 +52,10 @@ async def cancel_job(job_id: UUID, session: SessionDep, caller: CallerDep) -> Jo
 async def change_job(
     job_id: UUID, body: JobChange, session: SessionDep, caller: CallerDep
 ) -> JobView:
-    """Change a job that has not ended: its priority, its target, its limit. Its document stays as
-    it was submitted.
+    """Change a job that has not ended: its priority, its target, its limits. Its document stays
+    as it was submitted.
     """
+    await quota.hold(session, job_id)
     job = await store.lock(session, job_id)
     await change(session, job, body)
     await session.refresh(job)

@@ -4,11 +4,16 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from app.jobs.schemas import MOST_RECORDS, JobView
+from app.jobs.amounts import Seconds, Tokens
+from app.jobs.limits import MOST_RECORDS, Cost, GpuHours
+from app.jobs.schemas import JobView
 
 
 class JobChange(
-    BaseModel, frozen=True, extra="forbid", json_schema_extra={"examples": [{"priority": 10}]}
+    BaseModel,
+    frozen=True,
+    extra="forbid",
+    json_schema_extra={"examples": [{"priority": 10}, {"num_records": 120, "tokens": "60M"}]},
 ):
     """What is not said stays."""
 
@@ -19,6 +24,12 @@ class JobChange(
     """Its target, higher or lower. With a lower one than it has reached, it finishes."""
     max_candidates: int | None = Field(default=None, ge=1, le=10 * MOST_RECORDS, examples=[600])
     """The most samples to ask for. If it is not said, it grows with `num_records`."""
+    tokens: Tokens | None = None
+    """The most tokens, as in the document's `limits`; as for the three below, null takes the limit
+    away."""
+    gpu_hours: GpuHours | None = None
+    wall_time: Seconds | None = None
+    cost: Cost | None = None
 
 
 class CloneSpec(

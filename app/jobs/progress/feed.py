@@ -19,9 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.jobs import events, forecast, show, store, workers
 from app.jobs.events import Noted
-from app.jobs.forecast import Tariff
 from app.jobs.progress.mark import BEGINNING, Mark
 from app.jobs.progress.progress import Progress
+from app.jobs.tariff import Tariff, tariff_of
 from app.metrics import EVENT_STREAMS
 
 log = structlog.stdlib.get_logger(__name__)
@@ -171,7 +171,8 @@ class Feed:
             crew = await workers.crew(session, list(wanted))
             lately = await forecast.recent(session, list(wanted))
             fresh = [j for j in jobs if wanted[j.id].pulse is None]
-            tariffs = {job.id: await show.tariff(session, job) for job in fresh}
+            tariffs = {job.id: await tariff_of(session, job) for job in fresh}
+            used = await show.spent_by(session, jobs)
             known = {j.id: p.mark.number for j in jobs if (p := wanted[j.id].pulse) is not None}
             news = await events.after_each(session, list(known), list(known.values()))
         for noted in news:
@@ -180,14 +181,19 @@ class Feed:
             watched, account = wanted[job.id], accounts[job.id]
             watched.tariff = tariffs.get(job.id, watched.tariff)
             expected = (
-                forecast.of(job, account, lately[job.id], watched.tariff)
+                forecast.of(job, account, lately[job.id], used[job.id], watched.tariff)
                 if job.state in store.LIVE
                 else None
             )
             watched.pulse = _Pulse(
                 Mark(job.events, account.settled + account.cancelled),
                 Progress.of(
-                    job, account, waiting.get(job.id), crew.in_flight.get(job.id, 0), expected
+                    job,
+                    account,
+                    waiting.get(job.id),
+                    used[job.id],
+                    crew.in_flight.get(job.id, 0),
+                    expected,
                 ),
                 ended=job.state not in store.LIVE,
             )

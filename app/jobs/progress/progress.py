@@ -6,8 +6,10 @@ from pydantic import BaseModel
 
 from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
+from app.jobs.limits import LimitsView
 from app.jobs.models import Job
 from app.jobs.schemas import FunnelView, LedgerView, TokensView
+from app.jobs.spent import Spent, SpentView
 
 
 class ChunksView(BaseModel):
@@ -25,6 +27,8 @@ class Progress(BaseModel):
     ledger: LedgerView
     funnel: FunnelView
     tokens: TokensView
+    limits: LimitsView
+    spent: SpentView
     chunks: ChunksView
     in_flight: int
     forecast: ForecastView | None
@@ -40,6 +44,7 @@ class Progress(BaseModel):
         job: Job,
         account: Ledger,
         waiting: tuple[str, str] | None,
+        spent: Spent,
         in_flight: int,
         forecast: ForecastView | None,
     ) -> "Progress":
@@ -52,6 +57,8 @@ class Progress(BaseModel):
             ledger=LedgerView.of(account),
             funnel=FunnelView.of(account.accepted, account.reasons),
             tokens=TokensView.of(account),
+            limits=LimitsView.of(job),
+            spent=SpentView.of(spent),
             chunks=ChunksView(ready=account.chunks_ready, running=account.chunks_running),
             in_flight=in_flight,
             forecast=forecast,

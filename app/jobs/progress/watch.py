@@ -14,6 +14,7 @@ from rich.text import Text
 
 from app import shell
 from app.jobs.progress.stream import Told, follow
+from app.jobs.used import used
 
 _STAGES = ("generated", "parsed", "filtered", "novel", "accepted")
 _TEACHER_EVERY = 5.0
@@ -149,6 +150,8 @@ class _View:
             doing.append(f"{funnel['novel'] / funnel['filtered']:.0%} new")
         doing.append(f"{now['ledger']['open']} open")
         lines = ["   ".join(doing)]
+        if self._asks:
+            lines.append(used(now))
         reasons = sorted(funnel["reasons"].items(), key=lambda pair: -pair[1])[:5]
         if reasons:
             lines.append("not kept: " + ", ".join(f"{code} {n}" for code, n in reasons))
@@ -170,6 +173,8 @@ def _left(forecast: dict[str, Any] | None) -> str:
     if forecast is None or forecast["seconds"] is None:
         return ""
     span = forecast["seconds"]
+    if forecast["stopped_by"]:
+        return f"stopped by {forecast['stopped_by']} before"
     said = f"about {_time(span['expected'])} left"
     if span["low"] is not None:
         said += f" ({_time(span['low'])} to {_time(span['high'])})"
