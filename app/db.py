@@ -68,8 +68,12 @@ def _send_arrays_binary(connection: Any, _record: Any) -> None:
 class Database:
     """An engine and the sessions on it. Made by `main` and `cli`, handed to everyone else."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, lock_seconds: float | None = None) -> None:
+        """With `lock_seconds`, whoever waits longer for a lock starts again: of a frozen client
+        that had several waiting, none gets one and keeps it as the next of them.
+        """
         self.url = url
+        waits = f" -c lock_timeout={lock_seconds * 1000:.0f}" if lock_seconds else ""
         self._namespaces: Collection[str] | None = None
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         self.engine: AsyncEngine = create_async_engine(
@@ -87,7 +91,7 @@ class Database:
                 "keepalives_count": 3,
                 "tcp_user_timeout": 30_000,
                 # A frozen client must not hold row locks for ever.
-                "options": "-c idle_in_transaction_session_timeout=60s -c timezone=utc",
+                "options": f"-c idle_in_transaction_session_timeout=60s -c timezone=utc{waits}",
             },
         )
 
