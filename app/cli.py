@@ -149,7 +149,7 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
 
     _collect_seldom()
     shown = show_metrics(settings.worker_metrics_host, settings.worker_metrics_port)
-    database = Database(url)
+    database = Database(url, lock_seconds=settings.lease_seconds)
     pool = RenderPool()
     clients = Clients(
         settings.max_reply_bytes,

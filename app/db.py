@@ -76,7 +76,7 @@ _READERS = 5
 """Connections that only read; a look takes one for less than a millisecond."""
 
 
-def _engine(url: str, **how: Any) -> AsyncEngine:
+def _engine(url: str, waits: str, **how: Any) -> AsyncEngine:
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         connect_args={
@@ -88,7 +88,7 @@ def _engine(url: str, **how: Any) -> AsyncEngine:
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
             # A frozen client must not hold row locks for ever.
-            "options": "-c idle_in_transaction_session_timeout=60s -c timezone=utc",
+            "options": f"-c idle_in_transaction_session_timeout=60s -c timezone=utc{waits}",
         },
         **how,
     )
@@ -99,16 +99,26 @@ def _engine(url: str, **how: Any) -> AsyncEngine:
 class Database:
     """An engine and the sessions on it. Made by `main` and `cli`, handed to everyone else."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, lock_seconds: float | None = None) -> None:
+        """With `lock_seconds`, whoever waits longer for a lock starts again: of a frozen client
+        that had several waiting, none gets one and keeps it as the next of them.
+        """
         self.url = url
+        waits = f" -c lock_timeout={lock_seconds * 1000:.0f}" if lock_seconds else ""
         self._namespaces: Collection[str] | None = None
         self._revision: str | None = None
         self.engine = _engine(
-            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=30
+            url,
+            waits,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=30,
         )
         # Opens connections once it is asked. They have no transaction to begin, end or roll back.
         self._reading = _engine(
             url,
+            waits,
             pool_size=_READERS,
             max_overflow=0,
             pool_reset_on_return=None,

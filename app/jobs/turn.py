@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-_MOST = 8
+_MOST = 4
 """Chunks of one slot at a time: one that is asked for, and the last replies of others. A reply that
 takes for ever holds up a slot only when this many chunks have one."""
 

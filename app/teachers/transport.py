@@ -29,6 +29,8 @@ _IDLE_SECONDS = 4.0
 """uvicorn closes an idle connection after 5 s; one nearer to that is not worth the race."""
 _STALE_SECONDS = 1.0
 """A connection that was closed while idle says so at once. One that breaks later was answering."""
+_INSTANT_SECONDS = 0.1
+"""Nothing dies of a request as fast as this: what broke before was dead already."""
 _OURS = frozenset({b"connection", b"transfer-encoding", b"accept-encoding", b"content-length"})
 
 Origin = tuple[str, str, int]
@@ -97,6 +99,8 @@ class Transport(httpx.AsyncBaseTransport):
                 try:
                     fresh = await self._connect(origin)
                 except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if waited < _INSTANT_SECONDS:
+                        raise
                     # Whoever was there is gone, and may have gone with this request.
                     raise broken from None
         else:
