@@ -84,7 +84,7 @@ class Job(Base, kw_only=True):
     """How many it has; see `JobArm`."""
     compares: Mapped[bool] = mapped_column(default=False, server_default="false")
     """Whether all arms are asked about the same rows; else they share them out."""
-    stratified: Mapped[bool] = mapped_column(default=False)
+    stratified: Mapped[bool] = mapped_column(default=False, server_default="false")
     """Whether each cell of its matrix has a quota."""
     priority: Mapped[int] = mapped_column(default=0)
     before: Mapped[dict[str, Any] | None] = mapped_column(default=None)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_66dc3b85"
+revision = "20261121_tables_26771b53"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -1105,7 +1105,7 @@ def upgrade() -> None:
         sa.Column("samples_per_item", sa.BigInteger(), nullable=False),
         sa.Column("arms", sa.SmallInteger(), server_default="1", nullable=False),
         sa.Column("compares", sa.Boolean(), server_default="false", nullable=False),
-        sa.Column("stratified", sa.Boolean(), nullable=False),
+        sa.Column("stratified", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column(
             "before", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
