@@ -11,7 +11,7 @@ LARGEST = 512
 """Samples of a chunk. Small jobs get small chunks, so that every slot has one and progress shows;
 large ones have few rows in the ledger."""
 
-_CHUNKS_WANTED = 16
+_CHUNKS_WANTED = 8
 _LEAST_YIELD = 0.05
 """A yield below this plans no more than 20 candidates for a missing record at a time."""
 _MARGIN = 1.1
