@@ -16,7 +16,7 @@ from app.curation.text import for_display
 from app.jobs import settle
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Question
-from app.jobs.crashes import MOST_CRASHES, Seen, Suspects, of_chunk
+from app.jobs.crashes import ALONE_FROM, MOST_CRASHES, Seen, Suspects, of_chunk
 from app.jobs.durable import transaction
 from app.jobs.feed import Feed
 from app.jobs.lane import Course
@@ -112,9 +112,10 @@ async def _ask_all(
     def wanted(question: Question) -> bool:
         return not dry or job.strata.key(question.item) not in dry
 
-    # Suspects first: they go one by one, with nothing else out, and then it is over.
-    pending = deque(sorted(questions, key=lambda one: one.item not in known))
-    return await Feed(asker, pending, course, at_most, known, wanted, ask).run()
+    # Suspects first: should they have to go one by one, then it is over.
+    pending = deque(sorted(questions, key=lambda one: -known.get(one.item, 0)))
+    alone = {item for item, crashes in known.items() if crashes >= ALONE_FROM}
+    return await Feed(asker, pending, course, at_most, alone, wanted, ask).run()
 
 
 async def _known(claim: Claim, tools: Tools) -> dict[int, int]:
@@ -138,7 +139,7 @@ async def _ask_one(
                 return _deadly(crashes)
             if not asker.client.gate.is_there:
                 raise
-            place.alone = True
+            place.alone = crashes >= ALONE_FROM
     raise AssertionError("there is always another number")
 
 

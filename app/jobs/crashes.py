@@ -1,7 +1,9 @@
 """Items that were with an engine when it died: one of them may be what killed it.
 
-Each is asked again alone. What dies with it then was killed by it, and it fails; all the others
-were neighbours, and lose nothing.
+Engines also die of other things, a restart for one, and asking all that was out one by one may take
+an hour. So they are asked again as all others are. An item with which two engines died is asked
+alone: what dies with it then was killed by it, and it fails. The others were neighbours, and lose
+nothing.
 """
 
 import asyncio
@@ -17,7 +19,9 @@ from app.jobs import lease
 from app.jobs.durable import transaction
 from app.jobs.lease import Claim
 
-MOST_CRASHES = 2
+ALONE_FROM = 2
+"""Engines that died with an item after which it is asked with nothing else out at its server."""
+MOST_CRASHES = 3
 
 
 async def of_chunk(session: AsyncSession, claim: Claim) -> dict[int, int]:

@@ -71,8 +71,6 @@ async def test_what_kills_engines_fails_alone_and_its_neighbours_lose_nothing(
         work_one(tools), opens(gate, fake, lambda record: record.in_flight == 8)
     )
     assert fake.peak == 8
-    async with database.unit_of_work() as session:
-        suspects = set(await session.scalars(text("SELECT item FROM crash")))
     ends = [end]
     while not isinstance(ends[-1], Done):
         assert isinstance(ends[-1], HandedBack)
@@ -81,18 +79,18 @@ async def test_what_kills_engines_fails_alone_and_its_neighbours_lose_nothing(
         fake.revives()
         fake.record.peak = 0
         ends.append(await work_one(tools))
+    # The first time they may have been unlucky; those that were there twice are asked alone.
     assert fake.peak == 1
-    assert len(ends) == 3
+    assert len(ends) == 4
     job = await seen(ready, job_id)
     assert job["ledger"]["accepted"] == 7
     assert job["ledger"]["failed"] == 1
     (failure,) = (await ready.get(f"/v1/jobs/{job_id}/failures")).json()["items"]
-    assert (failure["reason"], failure["attempts"]) == ("teacher.crash", 2)
-    assert failure["item"] in suspects
+    assert (failure["reason"], failure["attempts"]) == ("teacher.crash", 3)
     async with database.unit_of_work() as session:
         deaths = text("SELECT count(*) FROM crash WHERE item = :item")
-        assert await session.scalar(deaths, {"item": failure["item"]}) == 2
-    assert asked_again(fake) <= 8 * 2
+        assert await session.scalar(deaths, {"item": failure["item"]}) == 3
+    assert asked_again(fake) <= 8 * 3
     # Who asks for it again means it.
     fake.forgets()
     again = await ready.post(f"/v1/jobs/{job_id}/retry")
