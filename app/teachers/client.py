@@ -25,6 +25,7 @@ from app.teachers.framing import Headers, ReplyTooLong
 from app.teachers.gate import Gate, Party, Place, away
 from app.teachers.line import Line, succeeded
 from app.teachers.models import MOST_IN_FLIGHT
+from app.teachers.pace import START, START_SEEN
 from app.teachers.pulse import Heartbeat, watch
 from app.teachers.question import Encoder
 from app.teachers.refusals import failure_of, shown
@@ -68,7 +69,9 @@ class TeacherClient:
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
         self.gate = gate or Gate(MOST_IN_FLIGHT)
-        self.gate.serves_at([Endpoint.at(url, headers) for url in urls])
+        start = START_SEEN if capabilities is not None and capabilities.gauges else START
+        start = min(start, max(self.gate.cap, START))
+        self.gate.serves_at([Endpoint.at(url, headers, start) for url in urls])
         self._anyone = Party()
         self._heartbeat = heartbeat or Heartbeat()
         self._watches: dict[Endpoint, asyncio.Task[None]] = {}

@@ -8,7 +8,7 @@ import httpx
 from app.metrics import BACK_PRESSURE
 from app.teachers import pace as rule
 from app.teachers.failures import TeacherFailure
-from app.teachers.pace import Load, Pace, Window
+from app.teachers.pace import START, Load, Pace, Window
 from app.teachers.transport import Origin, head_of, origin_of
 
 _MOST_REST = 30.0
@@ -66,9 +66,9 @@ class Endpoint:
     """Set when a window waits for the server's load to be seen."""
 
     @classmethod
-    def at(cls, base: str, headers: dict[str, str]) -> "Endpoint":
+    def at(cls, base: str, headers: dict[str, str], start: int = START) -> "Endpoint":
         request = httpx.Request("POST", f"{base}/v1/chat/completions", headers=headers)
-        return cls(base, origin_of(request.url), head_of(request))
+        return cls(base, origin_of(request.url), head_of(request), Pace(limit=start))
 
     @property
     def limit(self) -> int:

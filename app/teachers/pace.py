@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 START = 8
+START_SEEN = 64
+"""Of a server that shows its load: too many only wait in its queue, which is seen a second later,
+while beginning low costs it half of its first minute. Its own limit is hardly ever lower."""
 _RISE = 1.05
 """A window's rate is higher if it is so by this: less is noise."""
 _SOME, _MANY = 0.1, 0.5
