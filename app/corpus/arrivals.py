@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.arrays import Int8s
 from app.curation.rouge import Rouge
 
 _PAGE = 2_000
@@ -79,12 +80,17 @@ class Signatures:
 
 
 async def signatures(
-    session: AsyncSession, corpus_id: UUID, number: int
+    session: AsyncSession, corpus_id: UUID, number: int, sharing: Collection[int] | None = None
 ) -> AsyncIterator[Signatures]:
-    """Of those records that came after `number` and have bands, a page at a time."""
+    """Of those records that came after `number` and have bands, a page at a time; or only of those
+    that share a band with these.
+    """
+    statement, more = (
+        (SIGNATURES, {}) if sharing is None else (_SHARING, {"sharing": Int8s(list(sharing))})
+    )
     while True:
-        asked = {"corpus_id": corpus_id, "number": number, "most": _SIGNATURES_AT_ONCE}
-        row = (await session.execute(SIGNATURES, asked)).one()
+        asked = {"corpus_id": corpus_id, "number": number, "most": _SIGNATURES_AT_ONCE, **more}
+        row = (await session.execute(statement, asked)).one()
         if row.until is None:
             return
         yield Signatures(row.until, row.ids, row.bands)
@@ -93,13 +99,15 @@ async def signatures(
         number = row.until
 
 
-SIGNATURES = text("""
+_SIGNATURES = """
     SELECT count(*) AS n, max(number) AS until,
         string_agg(uuid_send(id), '' ORDER BY number) AS ids,
         string_agg(array_send(bands), '' ORDER BY number) AS bands
     FROM (
         SELECT id, number, bands FROM record
-        WHERE corpus_id = :corpus_id AND number > :number AND bands IS NOT NULL
+        WHERE corpus_id = :corpus_id AND number > :number AND bands IS NOT NULL {and_more}
         ORDER BY number LIMIT :most
     ) AS next
-""")
+"""
+SIGNATURES = text(_SIGNATURES.format(and_more=""))
+_SHARING = text(_SIGNATURES.format(and_more="AND bands && CAST(:sharing AS int8[])"))

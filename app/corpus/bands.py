@@ -53,6 +53,19 @@ class Bands:
             async for page in arrivals.signatures(session, corpus_id, self.until):
                 self._remember(page)
 
+    @classmethod
+    async def alike(
+        cls, session: AsyncSession, corpus_id: UUID, asked: Sequence[Sequence[int]]
+    ) -> "Bands":
+        """Only of those records that share one with these. For who looks once: Postgres goes
+        through the corpus, and nothing is remembered.
+        """
+        found = cls()
+        keys = {key for each in asked for key in each}
+        async for page in arrivals.signatures(session, corpus_id, 0, sharing=keys):
+            found._remember(page)
+        return found
+
     def sharing(self, asked: Sequence[Sequence[int]]) -> dict[int, list[UUID]]:
         """By its place among those asked for, the records that share a band, oldest first."""
         keys = np.fromiter((key for each in asked for key in each), dtype=np.int64)

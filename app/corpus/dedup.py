@@ -43,8 +43,8 @@ async def add(
     """Insert what is new; answer the losers with their winners.
 
     A target that minds near-duplicates wants its candidates signed, and stays locked from here to
-    the commit: do nothing slow after it. What a process remembers of its `bands` spares it to read
-    them all again.
+    the commit: do nothing slow after it. What a process remembers of its `bands` spares Postgres
+    to look for them.
     """
     if not candidates:
         return []
@@ -100,8 +100,11 @@ async def losses(
     equal = await known(session, target.corpus_id, [c.digest for c in candidates])
     found = {}
     if target.near is not None:
-        bands = bands or Bands()
-        await bands.catch_up(session, target.corpus_id)
+        if bands is None:
+            asked = [signed(candidate).bands for candidate in candidates]
+            bands = await Bands.alike(session, target.corpus_id, asked)
+        else:
+            await bands.catch_up(session, target.corpus_id)
         found = await _found(session, candidates, target.near, bands)
     echoes = await _echoes(session, target, candidates, target.rouge) if target.rouge else None
     return Comparison(target.near, equal, found, echoes).losses(candidates)

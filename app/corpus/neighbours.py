@@ -59,8 +59,7 @@ async def neighbours(
     is alike at 0.7, 62 % at 0.6, 27 % at 0.5: below that a neighbour is a lucky find.
     """
     [mine] = near.sign([record], corpus.salt)
-    bands = Bands()
-    await bands.catch_up(session, corpus.id)
+    bands = await Bands.alike(session, corpus.id, [mine.bands])
     ids = bands.sharing([mine.bands]).get(0, [])[:_MOST_COMPARED]
     stored = await session.scalars(
         select(StoredRecord).where(StoredRecord.id.in_(ids), StoredRecord.corpus_id == corpus.id)
