@@ -10,6 +10,10 @@ LOCKS = Path(__file__).parent / "locks"
 LAST_LINES = 12
 
 
+_HELP = "ResolutionImpossible"
+"""Begins pip's pointer to a page of help, after the line that says what is wrong."""
+
+
 class InstallFailed(Exception):
     """pip could not install; the message holds its last lines."""
 
@@ -17,7 +21,7 @@ class InstallFailed(Exception):
     def reason(self) -> str:
         """The line that says most."""
         lines = str(self).splitlines()
-        errors = [line for line in lines if line.startswith("ERROR:")]
+        errors = [line for line in lines if line.startswith("ERROR:") and _HELP not in line]
         return (errors or lines)[-1].removeprefix("ERROR:").strip()
 
 

@@ -35,6 +35,8 @@ class Meter:
     seen: Load | None = None
     preempted: bool = False
     """Whether requests were thrown out between two looks at the server."""
+    refusals: int = 0
+    """For load, or by a time-out."""
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +136,10 @@ class Endpoint:
         BACK_PRESSURE.inc()
         if retry_after is not None:
             self.paused_until = max(self.paused_until, now + min(retry_after, _LONGEST_PAUSE))
-        if stage == self.stage:
+        if stage != self.stage:
+            return
+        self.meter.refusals += 1
+        if rule.too_many(self.meter.refusals, self.pace.limit):
             self._go_at(rule.refused(self.pace), changed=True)
 
     def is_back(self) -> None:

@@ -6,7 +6,8 @@
 | no higher rate, twice                          | returns to where the last rise was            |
 | more than 10 % of the running ones waiting     | stays                                        |
 | more than 50 %, or some thrown out and redone  | shrinks to what runs, or by a tenth           |
-| a refusal for load (503, 429), or a time-out   | shrinks by a quarter, once for each limit     |
+| refusals for load (503, 429), or time-outs     | shrinks by a quarter, once for each limit;    |
+|                                               | one in twenty, or a single one, is no load    |
 
 Nothing here knows a clock, a server or a task, so that every claim about it can be tested.
 """
@@ -28,6 +29,8 @@ _STRIDE = 1.25
 """Small steps show in no single window. Over this much more, a server with room gives at least
 `_STRIDE_RISE` more; a CPU gives 12 % for a doubling (vLLM, 64 to 128)."""
 _STRIDE_RISE = 1.02
+_STRAY = 0.05
+"""Of a window's requests: so many may be refused or late for other reasons than load."""
 _REST = 20
 """Windows for which a limit stays that gave nothing more; then more is tried again."""
 
@@ -84,8 +87,16 @@ def after(pace: Pace, window: Window, cap: int) -> Pace:
     return replace(more, limit=max(1, min(more.limit, cap)))
 
 
+def too_many(refusals: int, limit: int) -> bool:
+    """Whether so many refusals and time-outs in one window, of requests that were sent under this
+    limit, mean that it is too high. A server of which one reply in thirty fails whatever it has to
+    do would else be asked one request at a time.
+    """
+    return refusals > max(1.0, _STRAY * limit)
+
+
 def refused(pace: Pace) -> Pace:
-    """After a refusal for load, or a time-out, of a request that was sent under this limit."""
+    """After too many refusals for load, or time-outs."""
     return Pace(limit=max(1, int(pace.limit * 0.75)), doubling=False, rests=1)
 
 

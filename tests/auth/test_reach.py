@@ -23,8 +23,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     "/v1/recall": {"template": "default/faq"},
 }
 
-NOTHING_TO_SEE = ("/semantic", "/versions/1/diff")
-"""No report was asked for, and there is nothing before the first version."""
+NOTHING_TO_SEE = ("/semantic", "/versions/1/diff", "/comparison")
+"""No report was asked for, nothing is before the first version, and the job has one arm."""
 
 World = dict[str, str]
 

@@ -222,6 +222,7 @@ async def test_the_manifest_tells_how_the_rows_were_made(
     assert manifest["sources"] == [
         {
             "job": str(job_id),
+            "arm": None,
             "digest": "d1",
             "template": "default/question-answer@1",
             "few_shot": None,
