@@ -180,7 +180,7 @@ async def fence(session: AsyncSession, claim: Claim) -> None:
 # Whoever freezes with these locks loses them, and its connection, well before its lease ends: it
 # must not keep others from the corpus.
 _FENCE = text("""
-    SELECT id, set_config('idle_in_transaction_session_timeout', '10s', true)
+    SELECT id, set_config('idle_in_transaction_session_timeout', '20s', true)
     FROM chunk WHERE id = :chunk AND epoch = :epoch AND state = 'running' FOR UPDATE
 """)
 
