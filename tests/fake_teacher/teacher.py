@@ -15,6 +15,9 @@ from tests.fake_teacher.record import Asked, Record
 from tests.fake_teacher.replies import completion
 from tests.fake_teacher.script import Script
 
+_TURNS = 8
+"""Of a loop: more than a connection takes from being accepted to being served."""
+
 
 class FakeTeacher(Script):
     def __init__(
@@ -154,10 +157,13 @@ class FakeTeacher(Script):
         except (HungUp, Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # streams of Python 3.11 would tell of a cancelled one as of a fault
         finally:
-            self._writers.discard(writer)
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            try:
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+            finally:
+                writer.transport.abort()  # with a long reply half out, it would wait for its reader
+                self._writers.discard(writer)
 
     async def _serve_request(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request
@@ -201,9 +207,11 @@ class FakeTeacher(Script):
         ready.set()
         await self._stopping.wait()
         server.close()
-        self._abort_all()
-        # One turn of the loop, in which the aborted connections are told.
-        await asyncio.sleep(0)
+        # Turns of the loop, in which what was being accepted gets as far as to be known, and the
+        # aborted connections are told.
+        for _ in range(_TURNS):
+            self._abort_all()
+            await asyncio.sleep(0)
 
     def _abort_all(self) -> None:
         for writer in list(self._writers):
