@@ -22,10 +22,10 @@ from procrastinate import App, PsycopgConnector
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import search
 from app.jobs import lease, shares, tickets, workers
 from app.jobs.chunk import Done, End, HandedBack, work
 from app.jobs.durable import is_away, transaction
+from app.jobs.indexing import Indexer
 from app.jobs.lane import Course
 from app.jobs.lease import Claim
 from app.jobs.loaded import Tools
@@ -104,7 +104,7 @@ class Worker:
             asyncio.create_task(_forever(self._show_life, SIGN_EVERY)),
             asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
             asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
-            asyncio.create_task(_forever(self._index, SWEEP_EVERY)),
+            asyncio.create_task(_forever(Indexer(self.tools.database).beat, SWEEP_EVERY)),
             asyncio.create_task(_forever(self.shares.beat, shares.SOON)),
             *(asyncio.create_task(_forever(duty, SWEEP_EVERY)) for duty in self.duties),
         ]
@@ -330,11 +330,6 @@ class Worker:
             waits=waits,
             in_flight=self.tools.in_flight.seen(),
         )
-
-    async def _index(self) -> None:
-        """Let searches find what was settled lately by the index."""
-        async with self.tools.database.unit_of_work() as session:
-            await search.catch_up(session)
 
     async def _sweep(self) -> None:
         await sweep(self.tools.database, self.lease)
