@@ -1,6 +1,8 @@
 """The database: the engine, the base of all tables, and the only commit."""
 
 import copy
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,8 +13,8 @@ from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, event, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -73,7 +75,30 @@ def _send_arrays_binary(connection: Any, _record: Any) -> None:
 
 
 _READERS = 5
-"""Connections that only read; a look takes one for less than a millisecond."""
+"""Connections without transactions; a statement takes one for a millisecond."""
+_FRESH = 1.0
+"""Seconds after its last use for which a connection is taken to be there still. No database is
+started again within them, and a break in the network shows itself in the next statement anyway."""
+
+
+def _ask_whether_it_is_there(engine: Engine) -> None:
+    """Before its use, a connection that nobody used for a while is asked, and replaced with all
+    others where it is not there any more. To ask each time would be a fifth of all round trips.
+    """
+
+    def used(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def ask(connection: Any, record: Any, _fairy: Any) -> None:
+        if time.monotonic() - record.info.get("used", math.inf) < _FRESH:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", used)
+    event.listen(engine, "checkout", ask)
 
 
 def _engine(url: str, waits: str, **how: Any) -> AsyncEngine:
@@ -93,6 +118,7 @@ def _engine(url: str, waits: str, **how: Any) -> AsyncEngine:
         **how,
     )
     event.listen(engine.sync_engine, "connect", _send_arrays_binary)
+    _ask_whether_it_is_there(engine.sync_engine)
     return engine
 
 
@@ -112,11 +138,10 @@ class Database:
             waits,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             pool_timeout=30,
         )
         # Opens connections once it is asked. They have no transaction to begin, end or roll back.
-        self._reading = _engine(
+        self._singly = _engine(
             url,
             waits,
             pool_size=_READERS,
@@ -153,21 +178,24 @@ class Database:
 
     async def read(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """What `look` finds by statements that only read and need not agree on a moment. It takes a
-        fifth of what a transaction does, for nothing is begun, ended, or asked whether it is still
-        there: where a connection is not, `look` is called again with another.
+        fifth of what a transaction does, for nothing is begun or ended; where a connection is not
+        there any more, `look` is called again with another.
         """
         try:
-            return await self._look(look)
+            return await self.singly(look)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-        return await self._look(look)
+        return await self.singly(look)
 
-    async def _look(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        async with AsyncSession(self._reading, expire_on_commit=False) as session:
+    async def singly(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Each statement of `work` is a transaction of its own: one trip to the database rather
+        than three.
+        """
+        async with AsyncSession(self._singly, expire_on_commit=False) as session:
             if self._namespaces is not None:
                 keep_to(session, self._namespaces)
-            return await look(session)
+            return await work(session)
 
     def within(self, namespaces: Collection[str] | None) -> "Database":
         """The same database, of which no more is found than what lies in these namespaces."""
@@ -177,7 +205,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
-        await self._reading.dispose()
+        await self._singly.dispose()
 
 
 UNLIMITED = "unlimited"

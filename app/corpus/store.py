@@ -3,11 +3,12 @@
 import json
 import secrets
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, and_, func, select, text, update
+from sqlalchemy import Row, TextClause, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -118,18 +119,22 @@ async def counts(session: AsyncSession, corpus_id: UUID) -> tuple[int, int, int]
     return row[0], row[1], row[2]
 
 
-async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply]) -> Sequence[Reply]:
-    """Store replies before anything is made of them; answers them as they are stored.
-
-    A place that has a reply already keeps it, and that one is answered: the commit of an earlier
-    try may have been cut off from us, and what a record was made of must be what is stored.
+async def keep(
+    session: AsyncSession,
+    corpus_id: UUID,
+    replies: Sequence[Reply],
+    only_where: str = "true",
+    **said: Any,
+) -> bool:
+    """Store replies before anything is made of them, in one statement. Answers whether all were
+    new: nothing is stored unless it holds what `only_where` says in SQL, of what is `said`, and a
+    place that has a reply already keeps it (`kept`).
     """
-    if not replies:
-        return replies
     done = [reply.completion for reply in replies]
     kept: Any = await session.execute(
-        _KEEP,
+        _keep(only_where),
         {
+            **said,
             **place_arrays([reply.place for reply in replies]),
             "corpus_id": corpus_id,
             "content": [_bytes(c.content) for c in done],
@@ -147,13 +152,23 @@ async def keep(session: AsyncSession, corpus_id: UUID, replies: Sequence[Reply])
             "seed_position": [reply.seed_position for reply in replies],
         },
     )
-    if kept.rowcount == len(replies):
-        return replies
+    return int(kept.rowcount) == len(replies)
+
+
+async def kept(session: AsyncSession, replies: Sequence[Reply]) -> Sequence[Reply]:
+    """These replies as they are stored: the commit of an earlier try may have been cut off from us,
+    and what a record was made of must be what is stored.
+    """
     there = {r.place: r for r in await _replies_at(session, [r.place for r in replies])}
     return [there[reply.place] for reply in replies]
 
 
-_KEEP = text("""
+@cache
+def _keep(only_where: str) -> TextClause:
+    return text(f"{_KEEP} WHERE {only_where} ON CONFLICT DO NOTHING")
+
+
+_KEEP = """
     INSERT INTO completion (
         job_id, item, sample, corpus_id, content, reasoning, finish_reason, prompt_tokens,
         completion_tokens, cached_tokens, size, fingerprint, model, logprobs, prompt_digest,
@@ -173,8 +188,7 @@ _KEEP = text("""
         job_id, item, sample, content, reasoning, finish_reason, prompt_tokens, completion_tokens,
         cached_tokens, size, fingerprint, model, logprobs, prompt_digest, inputs, seed_position
     )
-    ON CONFLICT DO NOTHING
-""")
+"""
 
 
 async def _replies_at(session: AsyncSession, places: Sequence[Place]) -> list[Reply]:

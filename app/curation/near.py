@@ -49,7 +49,7 @@ def _constants(count: int) -> list[int]:
 
 _MOST_BANDS = 40
 _numbers = _constants(BANDS * ROWS + _MOST_BANDS)
-# Of a hash x of 32 bits, a·x with an odd a puts all of them in another order (Dietzfelbinger, 1997).
+# a·x with an odd a puts all hashes x of 32 bits in another order (Dietzfelbinger, 1997).
 # Among sets of 5 to 4,000 grams it finds as many pairs as the formula above says (measured).
 _FACTORS = [np.uint32(n >> 32 | 1) for n in _numbers[: BANDS * ROWS]]
 _BAND_SALTS = np.array(_numbers[BANDS * ROWS :], dtype=np.uint64)

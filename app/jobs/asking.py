@@ -7,6 +7,7 @@ Replies that arrive while others are being committed are committed together righ
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
@@ -17,7 +18,7 @@ from app.jobs import settle
 from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Question
 from app.jobs.crashes import ALONE_FROM, MOST_CRASHES, Seen, Suspects, of_chunk
-from app.jobs.durable import transaction
+from app.jobs.durable import singly, transaction
 from app.jobs.feed import Feed
 from app.jobs.lane import Course
 from app.jobs.lease import Claim
@@ -27,8 +28,8 @@ from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 from app.teachers.gate import Place
 
-LARGEST_BATCH = 256
-LINGER = 0.4
+LARGEST_BATCH = 512
+LINGER = 1.0
 """Seconds a batch waits for more before it is settled: what progress lags behind, and what shares
 the cost of a commit."""
 
@@ -46,7 +47,7 @@ async def ask_and_keep(
     job: Loaded,
     tools: Tools,
     questions: Sequence[Question],
-    kept: asyncio.Queue[Kept],
+    kept: asyncio.Queue[Kept | None],
     *,
     at_most: int | None,
     course: Course,
@@ -97,8 +98,7 @@ async def _ask_all(
     dry: Collection[UUID],
 ) -> TeacherFailure | None:
     """Ask as places become free, until nothing is left: none waits for another's answer."""
-    # A chunk that nobody had before has no suspects.
-    known = await _known(claim, tools) if claim.epoch > 1 else {}
+    known = {} if claim.is_first else await _known(claim, tools)
     suspects = Suspects(claim, tools.database, known)
 
     async def ask(question: Question, prompt: Prompt, place: Place) -> None:
@@ -155,7 +155,7 @@ class _Keeper:
     claim: Claim
     job: Loaded
     tools: Tools
-    kept: asyncio.Queue[Kept]
+    kept: asyncio.Queue[Kept | None]
     arrived: list[tuple[Sequence[Reply], asyncio.Future[None]]] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
@@ -186,7 +186,7 @@ class _Keeper:
 
     async def _commit(self, group: list[tuple[Sequence[Reply], asyncio.Future[None]]]) -> None:
         replies = [reply for each, _ in group for reply in each]
-        stored = await transaction(
+        stored = await singly(
             self.tools.database,
             lambda session: settle.keep(session, self.claim, self.job.target.corpus_id, replies),
         )
@@ -197,25 +197,22 @@ class _Keeper:
 
 
 async def batches(
-    kept: asyncio.Queue[Kept], asking: asyncio.Task[TeacherFailure | None]
+    kept: asyncio.Queue[Kept | None], asking: asyncio.Task[TeacherFailure | None]
 ) -> AsyncIterator[list[Kept]]:
-    """What was kept, as it comes, together with what comes right after; all that is left at the
-    end.
+    """What was kept, as it comes, together with what comes right after; all that is left as soon as
+    nothing more can come.
     """
-    while not (asking.done() and kept.empty()):
-        first = asyncio.create_task(kept.get())
-        await asyncio.wait({first, asking}, return_when=asyncio.FIRST_COMPLETED)
-        if not first.done():
-            first.cancel()
-            continue
-        batch = [first.result()]
-        try:
+    asking.add_done_callback(lambda _: kept.put_nowait(None))
+    last: Kept | None
+    while (last := await kept.get()) is not None:
+        batch = [last]
+        with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
-                while _size(batch) < LARGEST_BATCH and not (asking.done() and kept.empty()):
-                    batch.append(await kept.get())
-        except TimeoutError:
-            pass
+                while _size(batch) < LARGEST_BATCH and (last := await kept.get()) is not None:
+                    batch.append(last)
         yield batch
+        if last is None:
+            return
 
 
 def _size(batch: Sequence[Kept]) -> int:

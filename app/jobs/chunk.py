@@ -94,6 +94,8 @@ async def _stored(
     """The chunk's replies that are kept and not settled, a batch at a time: what an earlier holder
     left behind, or everything.
     """
+    if isinstance(job, Loaded) and claim.is_first:
+        return
     end = claim.first_item + claim.items
     for first in range(claim.first_item, end, LARGEST_BATCH):
         most = min(LARGEST_BATCH, end - first)
@@ -121,7 +123,7 @@ async def _ask(
     if unasked and not await _settle(claim, job, tools, [], unasked, prompts, dry, course):
         return Done()
 
-    kept: asyncio.Queue[Kept] = asyncio.Queue(maxsize=2 * LARGEST_BATCH)
+    kept: asyncio.Queue[Kept | None] = asyncio.Queue()  # never more than the chunk has
     # A chunk that killed its holders is asked for one by one, so that its neighbours get through.
     # One loss is an accident: a machine that went away, or was too busy to show signs of life.
     at_most = 1 if claim.losses > 1 else None

@@ -42,6 +42,19 @@ async def transaction(database: Database, work: Callable[[AsyncSession], Awaitab
         async with database.unit_of_work() as session:
             return await work(session)
 
+    return await _while_away(once)
+
+
+async def singly(database: Database, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """As `transaction`, but each statement of `work` is one of its own."""
+
+    async def once() -> T:
+        return await database.singly(work)
+
+    return await _while_away(once)
+
+
+async def _while_away(once: Callable[[], Awaitable[T]]) -> T:
     return await AsyncRetrying(
         retry=retry_if_exception(is_away),
         wait=wait_random_exponential(multiplier=0.2, max=2),

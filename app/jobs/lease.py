@@ -38,6 +38,11 @@ class Claim:
     def arm(self) -> int:
         return arm_of(self.first_item)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody had the chunk before: then none of its samples was ever asked for."""
+        return self.epoch == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -185,15 +190,19 @@ _FENCE = text("""
 """)
 
 
+IS_HELD = """
+    EXISTS (SELECT FROM chunk WHERE id = :chunk AND epoch = :epoch AND state = 'running')
+"""
+"""Of a claim, in SQL. It locks nothing: for writes that are harmless beside a newer holder's."""
+
+
 async def check(session: AsyncSession, claim: Claim) -> None:
-    """As `fence`, but it locks nothing: for writes that are harmless beside a newer holder's."""
-    if await session.scalar(_CHECK, {"chunk": claim.chunk_id, "epoch": claim.epoch}) is None:
+    """Raises `LeaseLost` where the claim is not held any more."""
+    if not await session.scalar(_CHECK, {"chunk": claim.chunk_id, "epoch": claim.epoch}):
         raise LeaseLost
 
 
-_CHECK = text("""
-    SELECT id FROM chunk WHERE id = :chunk AND epoch = :epoch AND state = 'running'
-""")
+_CHECK = text(f"SELECT {IS_HELD}")
 
 
 async def record(session: AsyncSession, claim: Claim, progress: Progress) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -74,15 +75,21 @@ class Loaded:
         """The chunk's items that neither ended nor have a stored reply, rendered; but for those of
         dry strata. None where the job wants no more.
         """
-        async with tools.database.unit_of_work() as session:
+
+        async def read(session: AsyncSession) -> list[tuple[int, dict[str, Any], int | None]]:
             if await wants.of(session, claim.job_id) is not Wants.MORE:
                 return []
-            items = await open_items(
-                session, claim.job_id, claim.first_item, claim.items, self.samples_per_item
-            )
+            items: Sequence[int] = range(claim.first_item, claim.first_item + claim.items)
+            if not claim.is_first:
+                samples = self.samples_per_item
+                items = await open_items(
+                    session, claim.job_id, claim.first_item, claim.items, samples
+                )
             if dry:
                 items = [item for item in items if self.strata.key(item) not in dry]
-            rows = await self.blueprint.rows(session, items)
+            return await self.blueprint.rows(session, items)
+
+        rows = await transaction(tools.database, read)
         return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
 
     async def caught_up(self, session: AsyncSession) -> "Loaded":

@@ -25,9 +25,13 @@ async def keep(
 
     It does not lock the chunk, so that it never waits for a batch that is being settled. Should
     the lease be lost at this very moment, the next holder finds the reply, or its own is dropped.
+    It needs no transaction: one statement checks the lease and stores the replies.
     """
+    held = {"chunk": claim.chunk_id, "epoch": claim.epoch}
+    if await corpus.keep(session, corpus_id, replies, lease.IS_HELD, **held):
+        return replies
     await lease.check(session, claim)
-    return await corpus.keep(session, corpus_id, replies)
+    return await corpus.kept(session, replies)
 
 
 async def settle(

@@ -202,8 +202,14 @@ async def test_a_corpus_with_a_job_at_work_is_not_rebuilt(
 
 
 async def test_a_crash_in_a_reprocess_loses_and_doubles_nothing(
-    ready: httpx.AsyncClient, tools: Tools, drain: Drain, database: Database, fake: FakeTeacher
+    ready: httpx.AsyncClient,
+    tools: Tools,
+    drain: Drain,
+    database: Database,
+    fake: FakeTeacher,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(chunk, "LARGEST_BATCH", 128)  # so that a chunk has several
     fake.when(answer_to)
     await generated(ready, drain, 1_500)
     whole = await reprocessed(ready, drain, **{"from": {"corpus": "faq"}, "corpus": "whole"})
