@@ -118,9 +118,13 @@ async def known(
     return {row.digest: row.id for row in rows}
 
 
+# One look into the index for each: a table that has just grown has no statistics yet, and asked for
+# all at once Postgres would go through the whole corpus.
 _KNOWN = text("""
-    SELECT digest, id FROM record
-    WHERE corpus_id = :corpus_id AND digest = ANY(CAST(:digests AS bytea[]))
+    SELECT asked.digest, found.id FROM unnest(CAST(:digests AS bytea[])) AS asked (digest)
+    CROSS JOIN LATERAL (
+        SELECT id FROM record WHERE corpus_id = :corpus_id AND digest = asked.digest LIMIT 1
+    ) AS found
     UNION ALL
     SELECT digest, record_id FROM tombstone
     WHERE corpus_id IN (
