@@ -1,7 +1,12 @@
-"""What the jobs hand to a corpus: replies to keep, candidates to add, rejects to remember."""
+"""What the jobs hand to a corpus: replies to keep, candidates to add, rejects to remember.
+
+Of each there is one for every sample: as tuples they are made, hashed and compared in a fifth of
+the time of frozen dataclasses.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from app.curation.near import Near, Signed
@@ -10,8 +15,7 @@ from app.curation.verdict import Flag, Record, Verdict
 from app.teachers.completion import Completion
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A sample's identity: unique in the corpus for ever."""
 
     job_id: UUID
@@ -19,8 +23,7 @@ class Place:
     sample: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A completion on its way into the store, with what it was asked."""
 
     place: Place
@@ -43,8 +46,7 @@ class Heard:
     """The last arrival that it was compared with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A record that passed every filter; the corpus decides whether it is new."""
 
     place: Place
@@ -59,8 +61,7 @@ class Candidate:
     is done while others wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     place: Place
     verdict: Verdict
     fields: Record | None = None
@@ -95,7 +96,4 @@ class Target:
         if self.near is None or not candidates:
             return candidates
         made = self.near.sign([c.fields for c in candidates], self.salt)
-        return [
-            Candidate(c.place, c.fields, c.digest, c.flags, one)
-            for c, one in zip(candidates, made, strict=True)
-        ]
+        return [c._replace(signed=one) for c, one in zip(candidates, made, strict=True)]

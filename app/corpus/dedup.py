@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.arrays import Int8s
+from app.arrays import Byteas, Int8s, Texts
 from app.corpus import arrivals
 from app.corpus.bands import Bands
 from app.corpus.candidate import Candidate, Duplicate, Heard, Place, Target
 from app.corpus.compare import EQUAL, Comparison, Echoes, Loss, Stored, signed
 from app.corpus.pool import Pool
-from app.corpus.store import as_json, place_arrays
+from app.corpus.store import place_arrays
 from app.curation.near import BANDS, Near
 from app.curation.rouge import Rouge, earlier_alike
 from app.curation.verdict import Flag
@@ -114,7 +115,7 @@ async def known(
     session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes]
 ) -> dict[bytes, UUID]:
     """Which digests a corpus holds, or held and refuses since, and whose they are."""
-    rows = await session.execute(_KNOWN, {"corpus_id": corpus_id, "digests": list(digests)})
+    rows = await session.execute(_KNOWN, {"corpus_id": corpus_id, "digests": Byteas(digests)})
     return {row.digest: row.id for row in rows}
 
 
@@ -189,9 +190,9 @@ async def _insert(session: AsyncSession, target: Target, candidates: Sequence[Ca
         {
             **place_arrays([c.place for c in candidates]),
             "corpus_id": target.corpus_id,
-            "digests": [c.digest for c in candidates],
-            "fields": [as_json(c.fields) for c in candidates],
-            "flags": [_flags(c.flags) for c in candidates],
+            "digests": Byteas([c.digest for c in candidates]),
+            "fields": Texts([orjson.dumps(c.fields) for c in candidates]),
+            "flags": Texts([_flags(c.flags) for c in candidates]),
             # One array for all, cut up by Postgres: arrays of arrays would be torn apart.
             "starts": _starts(bands),
             "keys": Int8s([key for each in bands for key in each]),
@@ -201,8 +202,8 @@ async def _insert(session: AsyncSession, target: Target, candidates: Sequence[Ca
     return int(inserted.rowcount)
 
 
-def _flags(flags: Sequence[Flag]) -> str:
-    return as_json([flag.as_json() for flag in flags]) if flags else "[]"
+def _flags(flags: Sequence[Flag]) -> bytes:
+    return orjson.dumps([flag.as_json() for flag in flags]) if flags else b"[]"
 
 
 def _starts(bands: Sequence[Sequence[int]]) -> list[int | None]:

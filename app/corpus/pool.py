@@ -57,7 +57,7 @@ class Pool:
         for candidate in candidates:
             words = self.rouge.words(candidate.fields)
             alike = tuple(self.alike(words))
-            heard.append(replace(candidate, heard=Heard(words, alike, self.until)))
+            heard.append(candidate._replace(heard=Heard(words, alike, self.until)))
         return heard
 
 

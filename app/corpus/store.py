@@ -12,7 +12,7 @@ from sqlalchemy import Row, TextClause, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.arrays import Int8s
+from app.arrays import Byteas, Int8s, Texts, Uuids
 from app.corpus.candidate import Place, Rejected, Reply, Target
 from app.corpus.models import (
     Corpus,
@@ -137,18 +137,22 @@ async def keep(
             **said,
             **place_arrays([reply.place for reply in replies]),
             "corpus_id": corpus_id,
-            "content": [_bytes(c.content) for c in done],
-            "reasoning": [None if c.reasoning is None else _bytes(c.reasoning) for c in done],
-            "finish_reason": [c.finish_reason for c in done],
+            "content": Byteas([_bytes(c.content) for c in done]),
+            "reasoning": Byteas(
+                [None if c.reasoning is None else _bytes(c.reasoning) for c in done]
+            ),
+            "finish_reason": Texts([c.finish_reason for c in done]),
             "prompt_tokens": Int8s([c.prompt_tokens for c in done]),
             "completion_tokens": Int8s([c.completion_tokens for c in done]),
             "cached_tokens": Int8s([c.cached_tokens for c in done]),
             "size": Int8s([c.size for c in done]),
-            "fingerprint": [c.fingerprint for c in done],
-            "model": [c.model for c in done],
-            "logprobs": [None if c.logprobs is None else _lossless(c.logprobs) for c in done],
-            "prompt_digest": [reply.prompt_digest for reply in replies],
-            "inputs": [as_json(reply.inputs) for reply in replies],
+            "fingerprint": Texts([c.fingerprint for c in done]),
+            "model": Texts([c.model for c in done]),
+            "logprobs": Byteas(
+                [None if c.logprobs is None else _lossless(c.logprobs) for c in done]
+            ),
+            "prompt_digest": Byteas([reply.prompt_digest for reply in replies]),
+            "inputs": Texts([orjson.dumps(reply.inputs) for reply in replies]),
             "seed_position": [reply.seed_position for reply in replies],
         },
     )
@@ -261,13 +265,13 @@ async def reject(session: AsyncSession, corpus_id: UUID, rejects: Sequence[Rejec
         {
             **place_arrays([r.place for r in rejects]),
             "corpus_id": corpus_id,
-            "reasons": [v.reason for v in verdicts],
+            "reasons": Texts([v.reason for v in verdicts]),
             "revisions": Int8s([v.revision for v in verdicts]),
-            "values": [None if v.value is None else as_json(v.value) for v in verdicts],
-            "thresholds": [None if v.threshold is None else as_json(v.threshold) for v in verdicts],
-            "details": [v.detail for v in verdicts],
-            "duplicates": [r.duplicate_of for r in rejects],
-            "fields": [None if r.fields is None else as_json(r.fields) for r in rejects],
+            "values": Texts([_json(v.value) for v in verdicts]),
+            "thresholds": Texts([_json(v.threshold) for v in verdicts]),
+            "details": Texts([v.detail for v in verdicts]),
+            "duplicates": Uuids([r.duplicate_of for r in rejects]),
+            "fields": Texts([_json(r.fields) for r in rejects]),
         },
     )
 
@@ -334,14 +338,14 @@ async def reply_at(session: AsyncSession, place: Place) -> StoredCompletion | No
 
 def place_arrays(places: Sequence[Place]) -> dict[str, Any]:
     return {
-        "job_ids": [p.job_id for p in places],
+        "job_ids": Uuids([p.job_id for p in places]),
         "items": Int8s([p.item for p in places]),
         "samples": Int8s([p.sample for p in places]),
     }
 
 
-def as_json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+def _json(value: Any) -> bytes | None:
+    return None if value is None else orjson.dumps(value)
 
 
 def _lossless(value: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.curation.accept import AcceptSpec
 from app.curation.contamination import Contamination
@@ -20,8 +20,7 @@ from app.prompts.prompt import Prompt
 from app.teachers.completion import Completion
 
 
-@dataclass(frozen=True, slots=True)
-class Curated:
+class Curated(NamedTuple):
     """Refused, with a verdict, or still in the running, with a digest to be novel by."""
 
     record: Record | None

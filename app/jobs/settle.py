@@ -52,8 +52,9 @@ async def settle(
     """
     await lease.fence(session, claim)
     ended = await store.ended(session, [o.place for o in outcomes])
-    outcomes = [o for o in outcomes if o.place not in ended]
-    replies = [r for r in replies if r.place not in ended]
+    if ended:
+        outcomes = [o for o in outcomes if o.place not in ended]
+        replies = [r for r in replies if r.place not in ended]
     if not outcomes:
         return set()
     candidates = [o for o in outcomes if isinstance(o, Candidate)]

@@ -3,12 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.arrays import Int8s
+from app.arrays import Int8s, Texts, Uuids
 from app.corpus.candidate import Place
 from app.corpus.item import ROWS
 from app.errors import NotFound
@@ -19,8 +20,7 @@ from app.jobs.models import Job
 LIVE = ("queued", "running", "paused", "cancelling")
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRow:
+class SampleRow(NamedTuple):
     place: Place
     outcome: str
     reason: str | None = None
@@ -188,12 +188,12 @@ async def end_samples(session: AsyncSession, rows: Sequence[SampleRow]) -> None:
         await session.execute(
             _END_SAMPLES,
             {
-                "jobs": [r.place.job_id for r in rows],
+                "jobs": Uuids([r.place.job_id for r in rows]),
                 "items": Int8s([r.place.item for r in rows]),
                 "samples": Int8s([r.place.sample for r in rows]),
-                "outcomes": [r.outcome for r in rows],
-                "reasons": [r.reason for r in rows],
-                "details": [r.detail for r in rows],
+                "outcomes": Texts([r.outcome for r in rows]),
+                "reasons": Texts([r.reason for r in rows]),
+                "details": Texts([r.detail for r in rows]),
                 "attempts": Int8s([r.attempts for r in rows]),
             },
         )
@@ -214,7 +214,7 @@ async def ended(session: AsyncSession, places: Sequence[Place]) -> set[Place]:
     rows = await session.execute(
         _ENDED,
         {
-            "jobs": [p.job_id for p in places],
+            "jobs": Uuids([p.job_id for p in places]),
             "items": Int8s([p.item for p in places]),
             "samples": Int8s([p.sample for p in places]),
         },

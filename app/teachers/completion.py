@@ -1,11 +1,9 @@
 """What a teacher answered: one choice, exactly as it came."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """One choice of one reply.
 
     `content` is untouched teacher output: it may hold NUL, lone surrogates, or nothing.

@@ -62,21 +62,22 @@ class Echo(TextFilter, frozen=True):
     def __call__(self, sample: Sample) -> Finding | None:
         if sample.prompt is None and not self._shown[1]:
             return None
-        parts = _tokens(_canonical(sample.record, self.fields or ()))
-        if len(parts) < _GRAM:
+        said = _spaced(_canonical(sample.record, self.fields or ()))
+        length = said.count(" ") - 1
+        if length < _GRAM:
             return None
-        return self._copied(parts) or self._recited(sample, parts)
+        return self._copied(said, length) or self._recited(sample, said, length)
 
-    def _copied(self, parts: list[str]) -> Finding | None:
+    def _copied(self, said: str, length: int) -> Finding | None:
         vocabulary, shown = self._shown
         # No likelier than their lengths allow: F1 is twice what they share over what they have.
         most, least = 2 / self.max_few_shot - 1, 1 / (2 / self.max_few_shot - 1)
-        near = [one for one in shown if least <= len(one[1]) / len(parts) <= most]
+        near = [one for one in shown if least <= len(one[1]) / length <= most]
         if not near:
             return None
         # ROUGE-L over words is the Indel likeness of strings with one character a word; words
         # that no example has can all be the same one.
-        letters = "".join([vocabulary.get(part, _UNKNOWN) for part in parts])
+        letters = "".join([vocabulary.get(part, _UNKNOWN) for part in said.split()])
         for number, other in near:
             likeness = Indel.normalized_similarity(letters, other, score_cutoff=self.max_few_shot)
             if likeness:
@@ -98,17 +99,16 @@ class Echo(TextFilter, frozen=True):
             if len(parts) >= _GRAM
         ]
 
-    def _recited(self, sample: Sample, parts: list[str]) -> Finding | None:
+    def _recited(self, sample: Sample, said: str, length: int) -> Finding | None:
         if sample.prompt is None:
             return None
         turns = [(role, told) for role, turn in _turns(sample.prompt) if (told := _grams(turn))]
         if not turns:
             return None
         row = _NONE if self.seed_rows else _grams(self._brought(sample.record))
-        said = f" {' '.join(parts)} "
         for role, told in turns:
             # It must be long enough to hold as many runs as would be too many.
-            if len(parts) <= self.max_prompt * (len(told) - len(row)):
+            if length <= self.max_prompt * (len(told) - len(row)):
                 continue
             new = told - row if row else told
             if (share := _share(new, said, self.max_prompt)) >= self.max_prompt:
@@ -157,9 +157,15 @@ def _tokens(canonical: str) -> list[str]:
     return canonical.split() if canonical.isascii() else _TOKEN.findall(canonical)
 
 
+def _spaced(canonical: str) -> str:
+    """The tokens with a space on either side of each."""
+    return f" {canonical if canonical.isascii() else ' '.join(_tokens(canonical))} "
+
+
 def _joined(record: Record, fields: Iterable[str]) -> str:
     return "\n".join(text for field in fields for text in texts(record.get(field)))
 
 
 def _canonical(record: Record, fields: Iterable[str]) -> str:
-    return " ".join([canonical_text(text) for field in fields for text in texts(record.get(field))])
+    said = (canonical_text(text) for field in fields for text in texts(record.get(field)))
+    return " ".join(filter(None, said))

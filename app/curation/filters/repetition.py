@@ -92,8 +92,8 @@ def duplicate_runs(words: list[str]) -> float:
 
 def _may_repeat(words: list[str]) -> bool:
     """Whether so many threes stood before as one more run of ten has; they do in few good texts."""
-    threes = [*zip(words, words[1:], words[2:], strict=False)]
-    return len(threes) - len(set(threes)) >= _RUN - 2
+    threes = {*zip(words, words[1:], words[2:], strict=False)}
+    return len(words) - 2 - len(threes) >= _RUN - 2
 
 
 def _places(marks: str) -> Iterator[int]:
