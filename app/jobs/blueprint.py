@@ -73,7 +73,7 @@ class Blueprint:
         given = set(self.plan.fields)
         names = [name for name in self.template.input_names if name in given]
         return [
-            (item, self.plan.inputs(item, fetched, names), row.position)
+            (item, self.plan.inputs(row, fetched, names), row.position)
             for item, row in planned.items()
         ]
 

@@ -9,7 +9,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from tenacity import (
     AsyncRetrying,
-    RetryCallState,
     retry_if_exception,
     stop_after_delay,
     wait_random_exponential,
@@ -55,15 +54,15 @@ async def singly(database: Database, work: Callable[[AsyncSession], Awaitable[T]
 
 
 async def _while_away(once: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await once()
+    except Exception as error:
+        if not is_away(error):
+            raise
+        log.warning("database away, trying again", error=str(error)[:200])
     return await AsyncRetrying(
         retry=retry_if_exception(is_away),
         wait=wait_random_exponential(multiplier=0.2, max=2),
         stop=stop_after_delay(PATIENCE),
-        before_sleep=_say,
         reraise=True,
     )(once)
-
-
-def _say(state: RetryCallState) -> None:
-    if state.attempt_number == 1 and state.outcome:
-        log.warning("database away, trying again", error=str(state.outcome.exception())[:200])

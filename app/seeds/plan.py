@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from app.seeds.spec import Row, SeedSpec
 from app.seeds.wave import Wave
 
 __all__ = ["SeedPlan", "SeedRow", "SeedSpec"]
+
+_REMEMBERED = 16_384
 
 
 class SeedRow(NamedTuple):
@@ -49,6 +51,8 @@ class SeedPlan:
     """Axes given with weights: name, values, and the running sum of the weights."""
     grid: Cells
     waves: tuple[Wave, ...] = ()
+    _planned: dict[int, Row] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Cells of the items planned last, which are asked for again when their samples are counted."""
 
     @classmethod
     def of(cls, spec: SeedSpec, count: int = 0, columns: Collection[str] = ()) -> "SeedPlan":
@@ -119,7 +123,14 @@ class SeedPlan:
 
     def stratum(self, item: int) -> Row:
         """The values of the matrix for this item: what it should be counted under."""
-        item = row_of(item)
+        found = self._planned.get(item)
+        if found is None:
+            if len(self._planned) >= _REMEMBERED:
+                self._planned.clear()
+            found = self._planned[item] = self._cell(row_of(item))
+        return found
+
+    def _cell(self, item: int) -> Row:
         if self.waves:
             return self.grid.cell(self._turn(item)[0])
         rows, cells = max(self.count, 1), self.cells
@@ -136,11 +147,11 @@ class SeedPlan:
             values[name] = choices[min(bisect_right(sums, drawn), len(choices) - 1)]
         return values
 
-    def inputs(self, item: int, fetched: Mapping[int, Row], names: Collection[str]) -> Row:
-        """What the template is rendered with: its inputs `names`, from the rows fetched and the
-        matrix. Other columns of the dataset stay behind.
+    def inputs(self, row: SeedRow, fetched: Mapping[int, Row], names: Collection[str]) -> Row:
+        """What the template is rendered with for an item's row: its inputs `names`, from the rows
+        fetched and the matrix. Other columns of the dataset stay behind.
         """
-        position, values = self.row(item)
+        position, values = row
         known = values if position is None else {**fetched[position], **values}
         return {name: known[name] for name in names}
 

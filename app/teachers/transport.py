@@ -70,9 +70,9 @@ class Transport(httpx.AsyncBaseTransport):
         that are read; `rest` the seconds a connection must have lain still before it is used
         again, for servers whose replies do not prove whose they are.
         """
+        until = asyncio.get_running_loop().time() + deadline
         try:
-            async with asyncio.timeout(deadline):
-                return await self._ask(origin, request, cap, rest)
+            return await self._ask(origin, request, cap, rest, until)
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no whole reply within {deadline:g} seconds") from error
 
@@ -86,32 +86,32 @@ class Transport(httpx.AsyncBaseTransport):
             reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body)
         )
 
-    async def _ask(self, origin: Origin, raw: bytes, cap: int, rest: float) -> Reply:
+    async def _ask(self, origin: Origin, raw: bytes, cap: int, rest: float, until: float) -> Reply:
         used = self._take_idle(origin, rest)
         if used is not None:
             try:
-                return await self._ask_over(used, origin, raw, cap)
+                return await self._ask_over(used, origin, raw, cap, until)
             except httpx.ReadError as broken:
                 # Closed while it lay idle, most likely: nothing of this request was answered.
                 waited = asyncio.get_running_loop().time() - used.sent_at
                 if used.has_answered or waited > _STALE_SECONDS:
                     raise
                 try:
-                    fresh = await self._connect(origin)
+                    fresh = await self._connect(origin, until)
                 except (httpx.ConnectError, httpx.ConnectTimeout):
                     if waited < _INSTANT_SECONDS:
                         raise
                     # Whoever was there is gone, and may have gone with this request.
                     raise broken from None
         else:
-            fresh = await self._connect(origin)
-        return await self._ask_over(fresh, origin, raw, cap)
+            fresh = await self._connect(origin, until)
+        return await self._ask_over(fresh, origin, raw, cap, until)
 
     async def _ask_over(
-        self, connection: Connection, origin: Origin, raw: bytes, cap: int
+        self, connection: Connection, origin: Origin, raw: bytes, cap: int, until: float
     ) -> Reply:
         try:
-            reply = await connection.ask(raw, cap)
+            reply = await connection.ask(raw, cap, until)
         except BaseException:
             connection.close()
             self._open.discard(connection)
@@ -138,7 +138,11 @@ class Transport(httpx.AsyncBaseTransport):
             self._open.discard(connection)
         return None
 
-    async def _connect(self, origin: Origin) -> Connection:
+    async def _connect(self, origin: Origin, until: float) -> Connection:
+        async with asyncio.timeout_at(until):
+            return await self._connect_in_time(origin)
+
+    async def _connect_in_time(self, origin: Origin) -> Connection:
         scheme, host, port = origin
         loop = asyncio.get_running_loop()
         secure: dict[str, Any] = {}

@@ -141,14 +141,14 @@ def test_rows_written_in_the_job_need_no_fetching() -> None:
         ("snow", "easy"),
         ("snow", "hard"),
     }
-    assert made.inputs(0, {}, ["topic"]).keys() == {"topic"}
+    assert made.inputs(made.row(0), {}, ["topic"]).keys() == {"topic"}
 
 
 def test_inputs_are_taken_from_the_fetched_row_and_the_matrix() -> None:
     made = plan(3, ("topic", "id"), matrix={"level": ["easy"]})
     fetched = {n: {"topic": f"t{n}", "id": n} for n in range(3)}
 
-    inputs = made.inputs(5, fetched, ["level", "topic"])
+    inputs = made.inputs(made.row(5), fetched, ["level", "topic"])
     assert list(inputs) == ["level", "topic"]
     assert inputs["topic"] == f"t{made.row(5).position}"
 
