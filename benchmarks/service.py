@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,8 @@ def cpu(process: psutil.Process) -> float:
     family = [process, *process.children(recursive=True)]
     total = 0.0
     for each in family:
-        times = each.cpu_times()
-        total += times.user + times.system
+        with suppress(psutil.NoSuchProcess):  # it has ended, and is counted below
+            times = each.cpu_times()
+            total += times.user + times.system
     own = process.cpu_times()
     return total + own.children_user + own.children_system

@@ -7,7 +7,7 @@ from math import ceil
 from app.seeds.cells import divided
 
 SMALLEST = 8
-LARGEST = 512
+LARGEST = 1024
 """Samples of a chunk. Small jobs get small chunks, so that every slot has one and progress shows;
 large ones have few rows in the ledger."""
 

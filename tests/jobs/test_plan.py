@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.jobs.plan import items_per_chunk, more_items
+from app.jobs.plan import LARGEST, items_per_chunk, more_items
 
 counts = st.integers(0, 10**9)
 
@@ -46,4 +46,4 @@ def test_more_is_planned_for_a_poor_yield_than_for_a_good_one() -> None:
 def test_chunks_are_neither_tiny_nor_huge(items: int, n: int) -> None:
     size = items_per_chunk(items, n)
     assert size >= 1
-    assert size * n <= max(512, n)
+    assert size * n <= max(LARGEST, n)
