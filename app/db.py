@@ -77,8 +77,8 @@ def _send_arrays_binary(connection: Any, _record: Any) -> None:
 _READERS = 5
 """Connections without transactions; a statement takes one for a millisecond."""
 _FRESH = 1.0
-"""Seconds after its last use for which a connection is taken to be there still. No database is
-started again within them, and a break in the network shows itself in the next statement anyway."""
+"""Seconds after its last use for which a connection is taken to be there still: one that broke in
+that moment shows itself in the next statement, as one does that breaks right after it was asked."""
 
 
 def _ask_whether_it_is_there(engine: Engine) -> None:

@@ -143,7 +143,7 @@ def preload(url: str, count: int) -> None:
                 for item, (row, one) in enumerate(zip(rows, signed, strict=True), first):
                     digest = (1 << 127 | item).to_bytes(16)
                     fields = json.dumps(row)
-                    copy.write_row((corpus, job_id, item, 0, digest, fields, list(one.bands)))
+                    copy.write_row((corpus, job_id, item, 0, digest, fields, one.bands.tolist()))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE record")
 

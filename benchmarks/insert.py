@@ -168,7 +168,7 @@ async def _copy(cursor: AsyncCursor[Any], target: Target, first: int, bodies: li
     columns = "record (id, corpus_id, job_id, item, sample, digest, fields, bands)"
     async with cursor.copy(f"COPY {columns} FROM STDIN") as copy:
         for number, (one, row, signed) in enumerate(zip(ids, rows, made, strict=True), first):
-            fields, bands = json.dumps(row), list(signed.bands)
+            fields, bands = json.dumps(row), signed.bands.tolist()
             await copy.write_row((one, target.corpus_id, one, number, 0, one.bytes, fields, bands))
 
 

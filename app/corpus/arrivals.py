@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -80,13 +82,13 @@ class Signatures:
 
 
 async def signatures(
-    session: AsyncSession, corpus_id: UUID, number: int, sharing: Collection[int] | None = None
+    session: AsyncSession, corpus_id: UUID, number: int, sharing: NDArray[np.int64] | None = None
 ) -> AsyncIterator[Signatures]:
     """Of those records that came after `number` and have bands, a page at a time; or only of those
     that share a band with these.
     """
     statement, more = (
-        (SIGNATURES, {}) if sharing is None else (_SHARING, {"sharing": Int8s(list(sharing))})
+        (SIGNATURES, {}) if sharing is None else (_SHARING, {"sharing": Int8s(sharing)})
     )
     while True:
         asked = {"corpus_id": corpus_id, "number": number, "most": _SIGNATURES_AT_ONCE, **more}

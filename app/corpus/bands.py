@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import arrivals
 from app.corpus.candidate import Target
-from app.curation.near import BANDS
+from app.curation.near import BANDS, Keys
 
 _REMEMBERED = 8
 """Corpora of which a process keeps the bands."""
@@ -29,7 +29,6 @@ _STEP = 3
 """A run is merged into the one before where that one is not so many times its size."""
 _UUID = 16
 
-Keys = NDArray[np.int64]
 Owners = NDArray[np.uint32]
 
 
@@ -54,23 +53,20 @@ class Bands:
                 self._remember(page)
 
     @classmethod
-    async def alike(
-        cls, session: AsyncSession, corpus_id: UUID, asked: Sequence[Sequence[int]]
-    ) -> "Bands":
+    async def alike(cls, session: AsyncSession, corpus_id: UUID, asked: Sequence[Keys]) -> "Bands":
         """Only of those records that share one with these. For who looks once: Postgres goes
         through the corpus, and nothing is remembered.
         """
         found = cls()
-        keys = {key for each in asked for key in each}
+        keys = np.concatenate(asked)
         async for page in arrivals.signatures(session, corpus_id, 0, sharing=keys):
             found._remember(page)
         return found
 
-    def sharing(self, asked: Sequence[Sequence[int]]) -> dict[int, list[UUID]]:
+    def sharing(self, asked: Sequence[Keys]) -> dict[int, list[UUID]]:
         """By its place among those asked for, the records that share a band, oldest first."""
-        keys = np.fromiter((key for each in asked for key in each), dtype=np.int64)
-        sizes = np.fromiter(map(len, asked), dtype=np.intp, count=len(asked))
-        places = np.repeat(np.arange(len(asked)), sizes)
+        keys = np.concatenate(asked)
+        places = np.repeat(np.arange(len(asked)), [len(each) for each in asked])
         order = np.argsort(keys)  # neighbours in order are neighbours in memory
         keys, places = keys[order], places[order]
         found: defaultdict[int, set[int]] = defaultdict(set)

@@ -1,16 +1,17 @@
 """Candidates against what is stored and against each other: who is new, and who lost to whom."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 from uuid import UUID
+
+import numpy as np
 
 from app.corpus.candidate import Candidate, Place
 from app.curation import near as nears
 from app.curation import rouge as rouges
-from app.curation.near import Grams, Near, Signed, grams, jaccard
+from app.curation.near import Grams, Keys, Near, Signed, grams, jaccard
 from app.curation.rouge import Rouge
 from app.curation.verdict import Verdict
 
@@ -74,8 +75,9 @@ class Comparison:
     echoes: Echoes | None = None
     _by_digest: dict[bytes, Place] = field(default_factory=dict)
     _by_band: defaultdict[int, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
-    _shared: frozenset[int] = frozenset()
-    """The bands that more than one candidate has; of the others, nothing need be remembered."""
+    _shared: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """By the number of a candidate, its bands that another one has; the others bring nobody
+    together."""
     _grams: dict[str, Grams] = field(default_factory=dict)
 
     def losses(self, candidates: Sequence[Candidate]) -> list[Loss]:
@@ -94,7 +96,7 @@ class Comparison:
             kept.add(candidate.place)
             self._by_digest[candidate.digest] = candidate.place
             if self.near is not None:
-                for band in self._shared_of(signed(candidate)):
+                for band in self._shared.get(number, ()):
                     self._by_band[band].append(candidate)
         return lost
 
@@ -110,7 +112,7 @@ class Comparison:
                 return Loss(candidate, stored.record_id, _verdict(near, score))
         earlier = {
             other.place: signed(other)
-            for band in self._shared_of(mine)
+            for band in self._shared.get(number, ())
             for other in self._by_band.get(band, ())
         }
         for place, theirs in earlier.items():
@@ -118,9 +120,6 @@ class Comparison:
             if score >= near.threshold:
                 return Loss(candidate, place, _verdict(near, score))
         return None
-
-    def _shared_of(self, mine: Signed) -> list[int]:
-        return [band for band in mine.bands if band in self._shared]
 
     def _score(self, mine: Signed, text: str, context: bytes) -> float:
         if mine.context != context:
@@ -132,11 +131,18 @@ class Comparison:
         records: all at once, for that is quicker.
         """
         if self.near is not None:
-            bands = Counter(chain.from_iterable(signed(each).bands for each in candidates))
-            self._shared = frozenset(band for band, times in bands.items() if times > 1)
+            self._share([signed(each).bands for each in candidates])
         texts = {stored.text for each in self.found.values() for stored in each}
         texts |= {signed(candidates[number]).text for number in self.found}
         self._grams = dict(zip(texts, grams([*texts]), strict=True))
+
+    def _share(self, bands: Sequence[Keys]) -> None:
+        every = np.concatenate(bands)
+        owners = np.repeat(np.arange(len(bands)), [len(each) for each in bands])
+        order = np.argsort(every, kind="stable")
+        same = every[order[1:]] == every[order[:-1]]
+        for place in np.union1d(order[1:][same], order[:-1][same]):
+            self._shared[int(owners[place])].append(int(every[place]))
 
     def _of(self, text: str) -> Grams:
         found = self._grams.get(text)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import orjson
 import structlog
 from sqlalchemy import text
@@ -23,7 +24,7 @@ from app.corpus.candidate import Candidate, Duplicate, Heard, Place, Target
 from app.corpus.compare import EQUAL, Comparison, Echoes, Loss, Stored, signed
 from app.corpus.pool import Pool
 from app.corpus.store import place_arrays
-from app.curation.near import BANDS, Near
+from app.curation.near import BANDS, NO_BANDS, Keys, Near
 from app.curation.rouge import Rouge, earlier_alike
 from app.curation.verdict import Flag
 
@@ -184,7 +185,7 @@ async def _insert(session: AsyncSession, target: Target, candidates: Sequence[Ca
     """
     if not candidates:
         return 0
-    bands = [() if c.signed is None else c.signed.bands for c in candidates]
+    bands = [NO_BANDS if c.signed is None else c.signed.bands for c in candidates]
     inserted: Any = await session.execute(
         _INSERT,
         {
@@ -195,7 +196,7 @@ async def _insert(session: AsyncSession, target: Target, candidates: Sequence[Ca
             "flags": Texts([_flags(c.flags) for c in candidates]),
             # One array for all, cut up by Postgres: arrays of arrays would be torn apart.
             "starts": _starts(bands),
-            "keys": Int8s([key for each in bands for key in each]),
+            "keys": Int8s(np.concatenate(bands)),
             "size": BANDS,
         },
     )
@@ -206,12 +207,12 @@ def _flags(flags: Sequence[Flag]) -> bytes:
     return orjson.dumps([flag.as_json() for flag in flags]) if flags else b"[]"
 
 
-def _starts(bands: Sequence[Sequence[int]]) -> list[int | None]:
+def _starts(bands: Sequence[Keys]) -> list[int | None]:
     """Where each one's bands begin, counted from 1; nothing for those without."""
     starts: list[int | None] = []
     start = 1
     for each in bands:
-        starts.append(start if each else None)
+        starts.append(start if len(each) else None)
         start += len(each)
     return starts
 

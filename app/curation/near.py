@@ -31,6 +31,9 @@ ROWS: Final = 6
 
 Grams = NDArray[np.uint64]
 """A text's distinct 5-grams, hashed, in order."""
+Keys = NDArray[np.int64]
+"""A record's keys; none for a blank text."""
+NO_BANDS: Final[Keys] = np.empty(0, dtype=np.int64)
 
 _BASE = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, odd
 _MASK = (1 << 64) - 1
@@ -66,8 +69,7 @@ class Signed(NamedTuple):
     """Canonical. Blank where there is nothing to compare: then it is like no other."""
     context: bytes
     """Records of different contexts are not compared."""
-    bands: tuple[int, ...]
-    """Signed 64-bit; none for a blank text."""
+    bands: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,10 @@ class Near:
             [(salt ^ int.from_bytes(context[:8], "little")) & _MASK for context in contexts],
             dtype=np.uint64,
         )
+        made = bands(signatures(texts), salts)
         return [
-            Signed(text, context, tuple(keys) if text else ())
-            for text, context, keys in zip(
-                texts, contexts, bands(signatures(texts), salts).tolist(), strict=True
-            )
+            Signed(text, context, keys if text else NO_BANDS)
+            for text, context, keys in zip(texts, contexts, made, strict=True)
         ]
 
 

@@ -45,7 +45,7 @@ def test_bands_are_what_they_were_when_the_first_were_stored() -> None:
     """Should this fail, raise `VERSION`: what is stored would not be found any more."""
     (signed,) = RULE.sign([{"text": "Die Größe  of a\ttea-pot: 茶壶"}], 7)
     assert signed.text == "die grösse of a tea-pot: 茶壶"
-    assert (near.VERSION, signed.bands) == (2, GOLDEN)
+    assert (near.VERSION, tuple(signed.bands)) == (2, GOLDEN)
 
 
 @given(texts)
@@ -88,7 +88,7 @@ def test_corpora_and_contexts_keep_their_bands_apart() -> None:
 
 @pytest.mark.parametrize("record", [{"text": " \n"}, {"text": ""}, {"text": None}, {}])
 def test_a_blank_text_is_like_no_other(record: dict[str, object]) -> None:
-    assert RULE.sign([record], 0)[0].bands == ()
+    assert not len(RULE.sign([record], 0)[0].bands)
 
 
 def test_what_is_no_text_is_compared_as_json() -> None:
