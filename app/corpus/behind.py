@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus.store import as_text
+from app.corpus.replies import as_text
 
 
 @dataclass(frozen=True, slots=True)

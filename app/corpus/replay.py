@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.candidate import Place, Reply
 from app.corpus.models import Replayed, StoredRecord
-from app.corpus.store import as_completion
+from app.corpus.replies import as_completion
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import replies
 from app.corpus import store as corpora
 from app.corpus.candidate import Place
 from app.corpus.item import arm_of
@@ -180,7 +181,7 @@ class _Origin:
 
 
 async def _origin(session: AsyncSession, place: Place) -> _Origin | None:
-    reply = await corpora.reply_at(session, place)
+    reply = await replies.reply_at(session, place)
     if reply is None:
         return None
     job = await store.get(session, reply.job_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import replies as stored_replies
 from app.corpus import store as corpora
 from app.corpus.bands import Bands, Memory
 from app.corpus.candidate import Candidate, Place, Reply, Target
@@ -57,7 +58,7 @@ class Loaded:
 
     async def unsettled(self, session: AsyncSession, first_item: int, items: int) -> list[Reply]:
         """Replies of these items that an earlier holder kept and did not settle."""
-        return await corpora.unsettled(session, self.job_id, first_item, items)
+        return await stored_replies.unsettled(session, self.job_id, first_item, items)
 
     async def prompts(
         self, pool: RenderPool, replies: Sequence[Reply], seq: int

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.dependency import CallerDep
-from app.corpus import browse
-from app.corpus import store as corpora
+from app.corpus import browse, replies
 from app.corpus.browse import Scope
 from app.corpus.candidate import Place
 from app.corpus.query import OwnRecordsQuery, OwnRejectsQuery
@@ -259,7 +258,7 @@ async def get_reply(
 ) -> ReplyView:
     """The raw reply behind a record or a reject, exactly as it came."""
     await store.get(session, job_id)
-    stored = await corpora.reply_at(session, Place(job_id, item, sample))
+    stored = await replies.reply_at(session, Place(job_id, item, sample))
     if stored is None:
         raise NotFound("reply.not_found", f"job {job_id} has no reply {item}/{sample}")
     return ReplyView.of(stored)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.corpus import replies as stored_replies
 from app.corpus import search
 from app.corpus import store as corpus
 from app.corpus.bands import Bands
@@ -28,10 +29,10 @@ async def keep(
     It needs no transaction: one statement checks the lease and stores the replies.
     """
     held = {"chunk": claim.chunk_id, "epoch": claim.epoch}
-    if await corpus.keep(session, corpus_id, replies, lease.IS_HELD, **held):
+    if await stored_replies.keep(session, corpus_id, replies, lease.IS_HELD, **held):
         return replies
     await lease.check(session, claim)
-    return await corpus.kept(session, replies)
+    return await stored_replies.kept(session, replies)
 
 
 async def settle(

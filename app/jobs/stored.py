@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus import replay
+from app.corpus import replies as stored_replies
 from app.corpus import store as corpus
 from app.corpus.candidate import Reply, Target
 from app.corpus.item import arm_of
@@ -66,7 +67,7 @@ class Stored:
 
     async def unsettled(self, session: AsyncSession, first_item: int, items: int) -> list[Reply]:
         """Replies of these items that were not settled yet, in their order."""
-        unsettled = replay.unsettled if self.replays else corpus.unsettled
+        unsettled = replay.unsettled if self.replays else stored_replies.unsettled
         return await unsettled(session, self.job_id, first_item, items)
 
     async def prompts(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.corpus import browse, dedup, store
+from app.corpus import browse, dedup, replies
 from app.corpus.browse import Scope
 from app.corpus.candidate import Candidate, Place, Target
 from app.corpus.search import Search
@@ -113,7 +113,7 @@ DEEDS: dict[str, tuple[Deed, str]] = {
         "uq_record_corpus_id",
     ),
     "a raw reply": (
-        lambda session, _: store.reply_at(session, Place(JOB, 1, 0)),
+        lambda session, _: replies.reply_at(session, Place(JOB, 1, 0)),
         "pk_completion",
     ),
 }
