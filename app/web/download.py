@@ -2,11 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
+from typing import cast
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.errors import AppError
 from app.metrics import DOWNLOAD_BYTES, DOWNLOADS
@@ -55,7 +58,16 @@ def answer(
     if request.method == "HEAD":
         return Response(None, status, headers, kind)
     DOWNLOADS.inc()
-    return StreamingResponse(_bytes(path, sent, count), status, headers, kind)
+    return _Sent(_bytes(path, sent, count), status, headers, kind)
+
+
+class _Sent(StreamingResponse):
+    """Closes its file at once, also where the client hangs up in the middle of it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = cast("AsyncGenerator[bytes | memoryview]", self.body_iterator)
+        async with aclosing(body):
+            await super().__call__(scope, receive, send)
 
 
 def _beyond(request: Request, size: int) -> Response:
@@ -69,7 +81,7 @@ def _beyond(request: Request, size: int) -> Response:
 
 async def _bytes(
     path: Path, part: Part, count: Callable[[int], None] | None
-) -> AsyncIterator[bytes | memoryview]:
+) -> AsyncGenerator[bytes | memoryview]:
     with path.open("rb", buffering=0) as file:
         at = part.start
         while at < part.stop:

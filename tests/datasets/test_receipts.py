@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -121,6 +122,8 @@ async def test_a_download_that_broke_off_counts_as_far_as_it_went(
     app = create_app(settings)
     async with running(app) as client:
         await cut(app, f"{faq}/versions/1/files/{SHARD}", 2)
+        stored = str(settings.data_dir / "files")
+        assert not [at.path for at in psutil.Process().open_files() if at.path.startswith(stored)]
         [one] = await receipts(client, faq)
         assert (one["bytes"], one["complete"]) == (2 * BLOCK, False)
 

@@ -14,6 +14,7 @@ from app.jobs import lease
 from app.jobs.chunk import HandedBack, work
 from app.jobs.lane import Course
 from app.jobs.loaded import Tools
+from app.jobs.plan import LARGEST
 from app.jobs.sweep import sweep
 from app.names import Ref
 from app.teachers import store as teachers
@@ -108,7 +109,7 @@ async def test_rows_are_shared_out_by_weight_and_every_record_says_who_was_asked
 async def test_weights_hold_from_the_first_chunks_on_and_over_later_plans(
     two: httpx.AsyncClient, database: Database
 ) -> None:
-    await submit(two, **SHARED | {"num_records": 10_240})
+    await submit(two, **SHARED | {"num_records": 20 * LARGEST})
     async with database.unit_of_work() as session:
         arms = (
             await session.scalars(text("SELECT arm FROM chunk ORDER BY first_item % 1000000000000"))
@@ -181,8 +182,8 @@ async def test_a_claim_finds_the_work_of_its_teacher_by_index(
     two: httpx.AsyncClient, database: Database
 ) -> None:
     """Among thousands of jobs that have ended, and chunks of one large job."""
-    await submit(two, **SHARED | {"num_records": 1_000_000})
-    await submit(two, num_records=1_000_000)
+    await submit(two, **SHARED | {"num_records": 2_000 * LARGEST})
+    await submit(two, num_records=2_000 * LARGEST)
     async with database.unit_of_work() as session:
         for statement in (
             """INSERT INTO job (namespace, document, digest, corpus_id, teacher_id,

@@ -146,7 +146,7 @@ async def test_a_huge_job_is_planned_in_few_rows(
     assert job.status_code == 201
     assert job.json()["ledger"]["planned"] == 1_000_000
     async with database.unit_of_work() as session:
-        assert await session.scalar(text("SELECT count(*) FROM chunk")) == 1954
+        assert await session.scalar(text("SELECT count(*) FROM chunk")) == 977
 
 
 async def test_a_corpus_keeps_to_one_dedup_policy(ready: httpx.AsyncClient) -> None:
