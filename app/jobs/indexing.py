@@ -13,9 +13,9 @@ from app.db import Database
 
 BUSY = 0.5
 """Of a core: a worker that has taken more since it last looked has better things to do."""
-MOST_BEHIND = 50_000
-"""Texts: more than that are indexed however busy the worker is. To read so many takes a search two
-seconds."""
+MOST_BEHIND = 30_000
+"""Texts: more than that are indexed however busy the worker is. To read so many takes a search
+under two seconds."""
 
 
 @dataclass(slots=True)
