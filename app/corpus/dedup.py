@@ -99,6 +99,8 @@ async def losses(
     bands: Bands | None = None,
 ) -> list[Loss]:
     """Which candidates a stored record, or an earlier one of themselves, has said before."""
+    if not candidates:
+        return []
     equal = await known(session, target.corpus_id, [c.digest for c in candidates])
     found = {}
     if target.near is not None:
