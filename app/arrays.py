@@ -2,7 +2,7 @@
 
 psycopg looks at every element of a list for its type, asks how it is written, and writes it: 7 µs
 for the twenty bands of a record. Said beforehand and written all at once it is a tenth of that for
-numbers, a third for texts.
+numbers; texts and bytes are written in some 30 % less.
 """
 
 import struct

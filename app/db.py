@@ -83,7 +83,7 @@ that moment shows itself in the next statement, as one does that breaks right af
 
 def _ask_whether_it_is_there(engine: Engine) -> None:
     """Before its use, a connection that nobody used for a while is asked, and replaced with all
-    others where it is not there any more. To ask each time would be a fifth of all round trips.
+    others where it is not there any more. To ask each time would be a sixth of all round trips.
     """
 
     def used(_connection: Any, record: Any) -> None:

@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
             raise httpx.ReadError("the connection is closed")
         self._waiting = loop.create_future()
         self._transport.write(request)
-        # A timer of its own costs a tenth of what `asyncio.timeout` does.
+        # A timer of its own costs a third of what `asyncio.timeout` does.
         timer = loop.call_at(until, self._fail, TimeoutError())
         try:
             return await self._waiting
