@@ -23,7 +23,7 @@ from app.curation.text import canonical_text
 from app.curation.verdict import Record
 from app.digest import canonical, short
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Mixed into every band: keys of different versions never meet."""
 GRAM: Final = 5
 BANDS: Final = 20
@@ -52,9 +52,11 @@ def _constants(count: int) -> list[int]:
 
 _MOST_BANDS = 40
 _numbers = _constants(BANDS * ROWS + _MOST_BANDS)
-# a·x with an odd a puts all hashes x of 32 bits in another order (Dietzfelbinger, 1997).
-# Among sets of 5 to 4,000 grams it finds as many pairs as the formula above says (measured).
-_FACTORS = [np.uint32(n >> 32 | 1) for n in _numbers[: BANDS * ROWS]]
+# a·x with an odd a puts all hashes x of 32 bits in another order (Dietzfelbinger, 1997). The last
+# of an order says as much as the first, and is as good as independent of it (Ji and others, Min-Max
+# Hash, 2013), so that half as many orders do. Among sets of 5 to 4,000 grams they find as many
+# pairs as the formula above says (measured).
+_FACTORS = [np.uint32(n >> 32 | 1) for n in _numbers[: BANDS * ROWS // 2]]
 _BAND_SALTS = np.array(_numbers[BANDS * ROWS :], dtype=np.uint64)
 _FACTOR = np.uint64(_BASE)
 _HALF = np.uint64(32)
@@ -144,9 +146,11 @@ def signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
         hashed, starts = _hashed(texts)
         halves = (hashed >> _HALF).astype(np.uint32)
         permuted = np.empty_like(halves)  # one for all rows: new memory costs more than the product
-        for row, factor in zip(made, _FACTORS, strict=True):
+        orders = len(_FACTORS)
+        for first, last, factor in zip(made[:orders], made[orders:], _FACTORS, strict=True):
             np.multiply(halves, factor, out=permuted)
-            np.minimum.reduceat(permuted, starts, out=row)
+            np.minimum.reduceat(permuted, starts, out=first)
+            np.maximum.reduceat(permuted, starts, out=last)
     return made.T
 
 
