@@ -25,6 +25,9 @@ a record that a trainer can use has fewer than ten."""
 _SPACES = "\n\t\u00a0\u3000"
 """Not printable by Python's word, yet fit to be shown."""
 
+_OTHER_SPACES = "\t\v\f\r\x1c\x1d\x1e\x1f"
+"""What Python takes for a space in ASCII, but for the space itself and line breaks."""
+
 _REMEMBERED = 2_048
 _REMEMBERED_LENGTH = 4_096
 """Canonical texts, of a batch of samples: a filter, the digest and the signature ask for the same
@@ -87,9 +90,22 @@ def canonical_text(text: str) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _canonical(text: str) -> str:
-    if text.isascii():
-        return " ".join(text.lower().split())
-    return " ".join(_folded(text).split())
+    return _spaced(text.lower() if text.isascii() else _folded(text))
+
+
+def _spaced(text: str) -> str:
+    """With one space between words. Most texts have no other space than line breaks: to look for
+    these takes half of cutting the text into words and putting them together again.
+    """
+    if not text.isascii():
+        return " ".join(text.split())
+    for space in _OTHER_SPACES:
+        if space in text:
+            return " ".join(text.split())
+    line = text.replace("\n", " ")
+    while "  " in line:
+        line = line.replace("  ", " ")
+    return line.strip(" ")
 
 
 def for_display(text: str, limit: int = 300) -> str:

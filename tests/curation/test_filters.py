@@ -182,6 +182,12 @@ def test_only_the_beginning_of_the_reply_is_read() -> None:
     assert Refusal(fields=("topic",)).bound(REPLY)(Sample({"topic": REFUSALS[0]})) is not None
 
 
+def test_every_text_of_the_reply_is_read_from_its_own_beginning() -> None:
+    both = Refusal(fields=("topic", "answer"))
+    assert both(Sample({"topic": "Tea.", "answer": REFUSALS[0]})) is not None
+    assert both(Sample({"topic": "Tea.", "answer": f"It says:\n{REFUSALS[-1]}"})) is None
+
+
 @pytest.mark.parametrize("text", ["", " ", "I " * 100_000, "sorry " * 60_000, "\u202e😀" * 300])
 def test_no_text_hurts_the_refusal_filter(text: str) -> None:
     Refusal().bound(REPLY)(Sample({"answer": text, "note": 3}))

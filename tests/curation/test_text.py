@@ -126,6 +126,11 @@ def test_case_spacing_and_unicode_spelling_do_not_count(one: str, other: str) ->
     assert canonical_text(one) == canonical_text(other)
 
 
+@given(st.text("aB \t\n\v\f\r\x1c\x1f\x85é", max_size=12))
+def test_canonical_text_has_one_space_between_words(text: str) -> None:
+    assert canonical_text(text) == " ".join(text.lower().split())
+
+
 @given(any_text, st.integers(1, 50))
 def test_any_text_can_be_shown(text: str, limit: int) -> None:
     shown = for_display(text, limit)

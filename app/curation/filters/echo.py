@@ -70,6 +70,8 @@ class Echo(TextFilter, frozen=True):
 
     def _copied(self, said: str, length: int) -> Finding | None:
         vocabulary, shown = self._shown
+        if not shown:
+            return None
         # No likelier than their lengths allow: F1 is twice what they share over what they have.
         most, least = 2 / self.max_few_shot - 1, 1 / (2 / self.max_few_shot - 1)
         near = [one for one in shown if least <= len(one[1]) / length <= most]
@@ -117,7 +119,8 @@ class Echo(TextFilter, frozen=True):
 
     def _brought(self, record: Record) -> str:
         """What the seed row brought."""
-        return _canonical(record, [name for name in record if name not in (self.fields or ())])
+        said = self.fields or ()
+        return " ".join([t for name in record if name not in said for t in texts(record[name])])
 
 
 def _turns(prompt: Prompt) -> Iterator[tuple[str, str]]:
@@ -140,11 +143,16 @@ def _share(told: Collection[str], said: str, enough: float) -> float:
     return 1 - misses / len(told) if told else 0.0
 
 
-@lru_cache(maxsize=32)
 def _grams(text: str) -> frozenset[str]:
-    """Runs of eight words, each with a space on either side. Remembered, for the system turn is
-    the same in a whole chunk.
-    """
+    """Runs of eight words, each with a space on either side."""
+    if text.isascii() and len(text.split(None, _GRAM)) < _GRAM:
+        return _NONE
+    return _runs(text)
+
+
+@lru_cache(maxsize=32)
+def _runs(text: str) -> frozenset[str]:
+    """Remembered, for the system turn is the same in a whole chunk."""
     parts = _tokens(canonical_text(text))
     if len(parts) < _GRAM:
         return _NONE

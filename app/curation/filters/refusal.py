@@ -46,7 +46,10 @@ _PATTERNS = (
 _options = re2.Options()
 _options.case_sensitive = False
 _options.log_errors = False
-_REFUSAL = re2.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), _options)
+_ALL = "|".join(f"(?:{pattern})" for pattern in _PATTERNS)
+_REFUSAL = re2.compile(_ALL, _options)
+# Of several heads, each on a line: one pass over all of them settles it for almost every reply.
+_ANYWHERE = re2.compile(f"(?m){_ALL}", _options)
 
 
 @filters.register("refusal")
@@ -64,9 +67,12 @@ class Refusal(TextFilter, frozen=True):
     """Only texts with fewer words are dropped. 60 is a judgement from reading, not measured."""
 
     def __call__(self, sample: Sample) -> Finding | None:
+        texts = [(field, text, _head(text)) for field, text in self.texts(sample)]
+        if _ANYWHERE.search("\n".join([head for _, _, head in texts])) is None:
+            return None
         flag = None
-        for field, text in self.texts(sample):
-            found = _REFUSAL.search(text[:_HEAD].replace("\u2019", "'"))
+        for field, text, head in texts:
+            found = _REFUSAL.search(head)
             if found is None:
                 continue
             seen, detail = words(text), f"{field}: {found[0][:100]}"
@@ -74,3 +80,7 @@ class Refusal(TextFilter, frozen=True):
                 return self.found(None, seen, self.below_words, detail)
             flag = flag or self.flagged("long", seen, self.below_words, detail)
         return flag
+
+
+def _head(text: str) -> str:
+    return text[:_HEAD].replace("\u2019", "'")
