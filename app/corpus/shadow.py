@@ -140,6 +140,8 @@ _TAKE_OVER = [
 
 async def clear(session: AsyncSession) -> int:
     """Remove some of what was left by rebuildings that came to nothing; answers how much."""
+    if not await session.scalar(_SOME_ARE_LEFT):
+        return 0
     gone = 0
     for statement in _CLEAR:
         gone += (await session.scalar(statement, {"most": _AT_ONCE})) or 0
@@ -152,6 +154,7 @@ _ABANDONED = """
         WHERE shadow_id = corpus.id AND state IN ('queued', 'running', 'paused', 'cancelling')
     )
 """
+_SOME_ARE_LEFT = text(f"SELECT EXISTS ({_ABANDONED})")
 _CLEAR = [
     *(
         text(f"""

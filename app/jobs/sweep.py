@@ -7,7 +7,7 @@ import structlog
 from app.corpus import shadow
 from app.db import Database
 from app.jobs import deal, events, lease, spent, store, tickets, workers
-from app.jobs.abandon import abandon
+from app.jobs.abandon import abandon, some_are_lost
 from app.jobs.advance import advance
 from app.teachers import shares
 
@@ -18,37 +18,33 @@ async def sweep(database: Database, silence: timedelta) -> None:
     """Return orphaned chunks, decide for jobs that nobody decides for, top up tickets. A worker
     that showed no sign of life for `silence` is gone.
 
-    Each in a transaction of its own: none then waits for another's locks while it holds some.
+    Mostly there is nothing to do, and any worker may be quicker: so it is looked for by statements
+    of their own, and only what takes several has a transaction, in which nobody waits for another's
+    locks while holding some.
     """
-    unit_of_work = database.unit_of_work
-    async with unit_of_work() as session:
-        lost = await lease.reap(session)
-    async with unit_of_work() as session:
-        given_up = await abandon(session)
-    if lost or given_up:
+    unit_of_work, singly = database.unit_of_work, database.singly
+    if await singly(some_are_lost):
+        async with unit_of_work() as session:
+            lost = await lease.reap(session)
+        async with unit_of_work() as session:
+            given_up = await abandon(session)
         log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
-    async with unit_of_work() as session:
-        await events.note_waiting(session)
-        await workers.forget(session)
-        await shares.forget(session)
-    async with unit_of_work() as session:
-        waiting = await deal.stranded(session)
-    for job_id in waiting:
+    await singly(events.note_waiting)
+    for job_id in await singly(deal.stranded):
         async with unit_of_work() as session:
             await store.lock(session, job_id)
             taken = await deal.take_over(session, job_id)
-        if taken:  # another worker may have been quicker
+        if taken:
             log.info("chunks taken over from a teacher that is away", job=str(job_id), chunks=taken)
-    async with unit_of_work() as session:
-        undecided = {*await store.undecided(session), *await spent.exhausted(session)}
-    for job_id in undecided:
+    for job_id in {*await singly(store.undecided), *await singly(spent.exhausted)}:
         async with unit_of_work() as session:
             await advance(session, job_id)
-    async with unit_of_work() as session:
-        await tickets.drop_stalled(session, silence)
-        await tickets.top_up(session)
-        await tickets.issue_publications(session)
-        await tickets.issue_semantics(session)
-        await tickets.issue_deliveries(session)
-    async with unit_of_work() as session:
-        await shadow.clear(session)
+    await singly(lambda session: tickets.drop_stalled(session, silence))
+    await singly(tickets.top_up)
+    await singly(shadow.clear)
+
+
+async def tidy(database: Database) -> None:
+    """Take out what is of no use to anybody."""
+    await database.singly(workers.forget)
+    await database.singly(shares.forget)

@@ -9,7 +9,7 @@ nobody has one slot of its own.
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 QUEUE = "chunks"
@@ -20,39 +20,109 @@ SEMANTIC_TASK = "limbeck.semantic"
 WEBHOOK_TASK = "limbeck.webhook"
 
 
-async def issue(session: AsyncSession, teacher_id: UUID) -> None:
-    """A ticket for each slot of a teacher that lacks a waiting one, in this transaction."""
-    await session.execute(
-        _ISSUE, {"queue": QUEUE, "task": TASK, "teacher": teacher_id, "slot": None}
+def _insert(*due: str) -> TextClause:
+    """Tickets for what is `due`: the same rows that procrastinate_defer_jobs_v1 writes (its
+    triggers wake the workers), but passing over what has a waiting one instead of failing the whole
+    transaction.
+    """
+    return text(f"""
+        INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
+        SELECT '{QUEUE}', task, priority, lock, lock, args FROM ({" UNION ALL ".join(due)}) AS due
+        ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+    """)  # noqa: S608  (our own words)
+
+
+# For each: the task, who goes first, what none runs twice at once for, and what the task is told.
+_SLOTS = f"""
+    SELECT '{TASK}' AS task, 0 AS priority, 'slot:' || t.id || ':' || slot AS lock,
+        jsonb_build_object('teacher_id', t.id, 'slot', slot) AS args
+    FROM teacher AS t, generate_series(0, t.chunk_slots - 1) AS slot
+    WHERE
+"""  # noqa: S608  (our own words)
+_SLOTS_WITH_WORK = f"""
+    {_SLOTS} (t.retry_at IS NULL OR t.retry_at <= clock_timestamp()) AND EXISTS (
+        SELECT FROM job AS j JOIN job_arm AS a ON a.job_id = j.id
+        WHERE a.teacher_id = t.id AND j.state IN ('queued', 'running') AND EXISTS (
+            SELECT FROM chunk WHERE job_id = j.id AND arm = a.arm AND state = 'ready'
+        )
     )
+"""  # noqa: S608  (our own words)
+_STORED = f"""
+    SELECT '{STORED_TASK}' AS task, 0 AS priority, 'stored:' || id AS lock,
+        jsonb_build_object('job_id', id) AS args
+    FROM job WHERE teacher_id IS NULL AND state IN ('queued', 'running')
+      AND EXISTS (SELECT FROM chunk WHERE job_id = job.id AND state = 'ready')
+"""  # noqa: S608  (our own words)
+_PUBLICATIONS = f"""
+    SELECT '{PUBLISH_TASK}' AS task, 0 AS priority, 'publish:' || id AS lock,
+        jsonb_build_object('job_id', id) AS args
+    FROM job WHERE publishes AND state = 'finished'
+"""  # noqa: S608  (our own words)
+_SEMANTICS = f"""
+    SELECT '{SEMANTIC_TASK}' AS task, 0 AS priority, 'semantic:' || corpus_id AS lock,
+        jsonb_build_object('corpus_id', corpus_id) AS args
+    FROM semantic_report
+    WHERE state IN ('queued', 'running')
+      AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+"""  # noqa: S608  (our own words)
+# These go before chunks, which take far longer.
+_DELIVERIES = f"""
+    SELECT '{WEBHOOK_TASK}' AS task, 10 AS priority, 'webhook:' || id AS lock,
+        jsonb_build_object('delivery_id', id) AS args
+    FROM webhook_delivery WHERE state = 'pending' AND retry_at <= clock_timestamp()
+"""  # noqa: S608  (our own words)
 
 
 async def issue_for(session: AsyncSession, job_id: UUID) -> None:
-    """The same for every teacher of a job."""
-    for teacher_id in (await session.scalars(_TEACHERS_OF, {"job": job_id})).all():
-        await issue(session, teacher_id)
+    """A ticket for each slot of a job's teachers that lacks a waiting one, in this transaction."""
+    await session.execute(_ISSUE_FOR, {"job": job_id})
 
 
-_TEACHERS_OF = text("SELECT DISTINCT teacher_id FROM job_arm WHERE job_id = :job")
+_ISSUE_FOR = _insert(
+    _SLOTS + "t.id IN (SELECT teacher_id FROM job_arm WHERE job_id = :job)"  # noqa: S608
+)
 
 
 async def issue_slot(session: AsyncSession, teacher_id: UUID, slot: int) -> None:
     """The next ticket of one slot."""
-    await session.execute(
-        _ISSUE, {"queue": QUEUE, "task": TASK, "teacher": teacher_id, "slot": slot}
-    )
+    await session.execute(_ISSUE_SLOT, {"teacher": teacher_id, "slot": slot})
 
 
-# The same row that procrastinate_defer_jobs_v1 writes (its triggers wake the workers), but passing
-# over a slot that has a waiting ticket instead of failing the whole transaction.
-_ISSUE = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-    SELECT :queue, :task, 'slot:' || t.id || ':' || slot, 'slot:' || t.id || ':' || slot,
-        jsonb_build_object('teacher_id', t.id, 'slot', slot)
-    FROM teacher AS t, generate_series(0, t.chunk_slots - 1) AS slot
-    WHERE t.id = :teacher AND (CAST(:slot AS int8) IS NULL OR slot = :slot)
-    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-""")
+_ISSUE_SLOT = _insert(_SLOTS + "t.id = :teacher AND slot = :slot")
+
+
+async def issue_stored(session: AsyncSession) -> None:
+    """A ticket for every job that asks nobody and has work ready."""
+    await session.execute(_ISSUE_STORED)
+
+
+_ISSUE_STORED = _insert(_STORED)
+
+
+async def issue_publications(session: AsyncSession) -> None:
+    """A ticket for every finished job whose version is still to be published."""
+    await session.execute(_ISSUE_PUBLICATIONS)
+
+
+_ISSUE_PUBLICATIONS = _insert(_PUBLICATIONS)
+
+
+async def issue_deliveries(session: AsyncSession) -> None:
+    """A ticket for every webhook of which an attempt is due."""
+    await session.execute(_ISSUE_DELIVERIES)
+
+
+_ISSUE_DELIVERIES = _insert(_DELIVERIES)
+
+
+async def top_up(session: AsyncSession) -> None:
+    """Every ticket that is due: also for teachers that are not away any more, and for semantic
+    reports that are asked for and not finished.
+    """
+    await session.execute(_TOP_UP)
+
+
+_TOP_UP = _insert(_SLOTS_WITH_WORK, _STORED, _PUBLICATIONS, _SEMANTICS, _DELIVERIES)
 
 
 async def others_wait(session: AsyncSession) -> bool:
@@ -67,83 +137,6 @@ _OTHERS_WAIT = text("""
             SELECT FROM procrastinate_jobs AS d WHERE d.status = 'doing' AND d.lock = p.lock
         )
     )
-""")
-
-
-async def issue_stored(session: AsyncSession) -> None:
-    """A ticket for every job that asks nobody and has work ready."""
-    await session.execute(_ISSUE_STORED, {"queue": QUEUE, "task": STORED_TASK})
-
-
-_ISSUE_STORED = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-    SELECT :queue, :task, 'stored:' || id, 'stored:' || id, jsonb_build_object('job_id', id)
-    FROM job WHERE teacher_id IS NULL AND state IN ('queued', 'running')
-      AND EXISTS (SELECT FROM chunk WHERE job_id = job.id AND state = 'ready')
-    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-""")
-
-
-async def top_up(session: AsyncSession) -> None:
-    """Tickets for every teacher that has work ready and is not away, and for stored replies."""
-    await issue_stored(session)
-    for teacher_id in (await session.scalars(_WITH_WORK)).all():
-        await issue(session, teacher_id)
-
-
-_WITH_WORK = text("""
-    SELECT DISTINCT t.id
-    FROM job AS j
-    JOIN job_arm AS a ON a.job_id = j.id
-    JOIN teacher AS t ON t.id = a.teacher_id
-    WHERE j.state IN ('queued', 'running')
-      AND (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
-      AND EXISTS (SELECT FROM chunk WHERE job_id = j.id AND arm = a.arm AND state = 'ready')
-""")
-
-
-async def issue_publications(session: AsyncSession) -> None:
-    """A ticket for every finished job whose version is still to be published."""
-    await session.execute(_ISSUE_PUBLICATIONS, {"queue": QUEUE, "task": PUBLISH_TASK})
-
-
-_ISSUE_PUBLICATIONS = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-    SELECT :queue, :task, 'publish:' || id, 'publish:' || id, jsonb_build_object('job_id', id)
-    FROM job WHERE publishes AND state = 'finished'
-    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-""")
-
-
-async def issue_semantics(session: AsyncSession) -> None:
-    """A ticket for every semantic report that is asked for and not finished."""
-    await session.execute(_ISSUE_SEMANTICS, {"queue": QUEUE, "task": SEMANTIC_TASK})
-
-
-_ISSUE_SEMANTICS = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-    SELECT :queue, :task, 'semantic:' || corpus_id, 'semantic:' || corpus_id,
-        jsonb_build_object('corpus_id', corpus_id)
-    FROM semantic_report
-    WHERE state IN ('queued', 'running')
-      AND (retry_at IS NULL OR retry_at <= clock_timestamp())
-    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-""")
-
-
-async def issue_deliveries(session: AsyncSession) -> None:
-    """A ticket for every webhook of which an attempt is due. They go before chunks, which take
-    far longer.
-    """
-    await session.execute(_ISSUE_DELIVERIES, {"queue": QUEUE, "task": WEBHOOK_TASK})
-
-
-_ISSUE_DELIVERIES = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
-    SELECT :queue, :task, 10, 'webhook:' || id, 'webhook:' || id,
-        jsonb_build_object('delivery_id', id)
-    FROM webhook_delivery WHERE state = 'pending' AND retry_at <= clock_timestamp()
-    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 """)
 
 

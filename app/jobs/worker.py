@@ -33,9 +33,9 @@ from app.jobs.publication import publish_result
 from app.jobs.room import Room
 from app.jobs.semantic import take_turn
 from app.jobs.shares import Shares
-from app.jobs.sweep import sweep
+from app.jobs.sweep import sweep, tidy
 from app.jobs.turn import overlapping
-from app.jobs.workers import Sign
+from app.jobs.workers import Sign, Standing
 from app.metrics import CHUNKS_LOST
 from app.teachers import store as teachers
 from app.teachers.addresses import Network
@@ -53,6 +53,9 @@ SIGN_EVERY = 2.0
 
 SWEEP_EVERY = 2.0
 """Seconds. Also how often procrastinate polls, so that a lost notification costs no more."""
+
+TIDY_EVERY = 3600.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Worker:
         loops = [
             asyncio.create_task(_forever(self._show_life, SIGN_EVERY)),
             asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
+            asyncio.create_task(_forever(lambda: tidy(self.tools.database), TIDY_EVERY)),
             asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
             asyncio.create_task(_forever(Indexer(self.tools.database).beat, SWEEP_EVERY)),
             asyncio.create_task(_forever(self.shares.beat, shares.SOON)),
@@ -298,16 +302,12 @@ class Worker:
         """Say that we are there and what we have in flight; learn what became of the jobs whose
         chunks we hold, and whether there is room for more.
         """
-        async with self.tools.database.unit_of_work() as session:
-            self.moved = await self.tools.database.moved(session)
-            if self.moved is not None:
-                log.error("worker stops", reason=self.moved)
-                self.drain()
-                return
-            short = await self.room.short(session)
-            await workers.beat(session, self._sign(short))
-            held_by = {(one.job_id, one.arm) for one in self.held.values()}
-            found = await workers.standings(session, held_by)
+        self.moved = await self.tools.database.singly(self.tools.database.moved)
+        if self.moved is not None:
+            log.error("worker stops", reason=self.moved)
+            self.drain()
+            return
+        short, found = await self.tools.database.singly(self._said_and_heard)
         if short != self.waits and (short is None or self.waits is None):
             log.warning("takes no work" if short else "takes work again", reason=short)
         self.waits = short
@@ -320,6 +320,14 @@ class Worker:
                 held.work.cancel()
             elif standing.state == "paused" or standing.outranked or standing.spent:
                 held.stop.set()
+
+    async def _said_and_heard(
+        self, session: AsyncSession
+    ) -> tuple[str | None, dict[tuple[UUID, int], Standing]]:
+        short = await self.room.short(session)
+        await workers.beat(session, self._sign(short))
+        held_by = {(one.job_id, one.arm) for one in self.held.values()}
+        return short, await workers.standings(session, held_by)
 
     def _sign(self, waits: str | None) -> Sign:
         return Sign(

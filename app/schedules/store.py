@@ -66,6 +66,21 @@ async def page(
     return (await session.scalars(query)).all()
 
 
+async def some_are_due(session: AsyncSession, now: datetime | None) -> bool:
+    """Whether a run has not ended, or a schedule's time has come by `now`, or by the database's
+    clock: else there is nothing to do.
+    """
+    return bool(await session.scalar(_SOME_ARE_DUE, {"now": now}))
+
+
+_SOME_ARE_DUE = text("""
+    SELECT EXISTS (SELECT FROM schedule_run WHERE ended_at IS NULL) OR EXISTS (
+        SELECT FROM schedule
+        WHERE NOT paused AND next_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
+    )
+""")
+
+
 async def take_due(
     session: AsyncSession, now: datetime, passing_over: Collection[UUID]
 ) -> Schedule | None:

@@ -38,6 +38,8 @@ async def tick(database: Database, pool: RenderPool, now: datetime | None = None
     async def fire_due(session: AsyncSession, schedule: Schedule) -> None:
         await fire(session, pool, schedule, now or await store.clock(session))
 
+    if not await database.singly(lambda session: store.some_are_due(session, now)):
+        return
     await _one_by_one(database, store.take_ended, close)
     await _one_by_one(database, store.take_waiting, begin_waiting)
     await _one_by_one(database, due, fire_due)

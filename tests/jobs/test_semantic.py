@@ -160,7 +160,7 @@ async def test_a_report_waits_for_its_teacher_and_goes_on(
     await make(TEA, TEA_AGAIN)
     await ask(ready)
     async with database.unit_of_work() as session:
-        await tickets.issue_semantics(session)
+        await tickets.top_up(session)
         assert await session.scalar(text(_TICKETS)) == 1
         await session.execute(text("DELETE FROM procrastinate_jobs"))
     port = fake.port
@@ -169,7 +169,7 @@ async def test_a_report_waits_for_its_teacher_and_goes_on(
     assert report["state"] == "running"
     assert report["reason"].startswith("teacher.unreachable")
     async with database.unit_of_work() as session:
-        await tickets.issue_semantics(session)
+        await tickets.top_up(session)
         assert await session.scalar(text(_TICKETS)) == 0, "not before the pause is over"
     fake.start(port)
     report = await turn()
