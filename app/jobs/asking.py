@@ -28,7 +28,7 @@ from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 from app.teachers.gate import Place
 
-LARGEST_BATCH = 512
+LARGEST_BATCH = 1024
 LINGER = 1.0
 """Seconds a batch waits for more before it is settled: what progress lags behind, and what shares
 the cost of a commit."""

@@ -170,9 +170,14 @@ async def _settle(
     outcomes: list[Outcome] = [*rejected, *heard, *failed]
     bands = await tools.bands_of(job.target)
     paid = [reply for reply in replies if reply.source is None]
+    first_try = claim.is_first
 
     async def write(session: AsyncSession) -> tuple[Wants, set[UUID], bool]:
-        found = await settle.settle(session, claim, job.target, outcomes, paid, job.strata, bands)
+        nonlocal first_try
+        is_new, first_try = first_try, False
+        found = await settle.settle(
+            session, claim, job.target, outcomes, paid, job.strata, bands, is_new=is_new
+        )
         judged = claim.job_id in tools.judged or await smoke.judge(session, claim.job_id)
         return await wants.of(session, claim.job_id), found, judged
 

@@ -8,7 +8,7 @@ to say there, and its open items are not asked for. Nor are those of one that ha
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.arrays import Int8s, Texts, Uuids
 from app.digest import canonical, short
 from app.seeds.plan import SeedPlan
 from app.seeds.spec import Row, SeedSpec
@@ -95,24 +96,23 @@ async def count(
     """
     cells: dict[UUID, Row] = {}
     seen: defaultdict[UUID, list[str]] = defaultdict(list)
-    settled: Counter[UUID] = Counter()
+    """A mark for each sample that was decided on; in the order of `cells`."""
     told = [(item, "1" if is_new else "0") for item, is_new in candidates]
     for item, mark in [*told, *((item, "") for item in others)]:
         cell = strata.cell(item)
         key = key_of(cell)
         cells[key] = cell
         seen[key].append(mark)
-        settled[key] += 1
     if not cells:
         return set()
     dry = await session.scalars(
         _COUNT,
         {
             "job": job_id,
-            "keys": list(cells),
-            "cells": [orjson.dumps(cell).decode() for cell in cells.values()],
-            "seen": ["".join(seen[key]) for key in cells],
-            "settled": [settled[key] for key in cells],
+            "keys": Uuids([*cells]),
+            "cells": Texts([orjson.dumps(cell) for cell in cells.values()]),
+            "seen": Texts(["".join(marks) for marks in seen.values()]),
+            "settled": Int8s([len(marks) for marks in seen.values()]),
             "window": strata.window,
             "least": strata.least,
         },

@@ -43,6 +43,8 @@ async def settle(
     replies: Sequence[Reply],
     strata: Strata | None = None,
     bands: Bands | None = None,
+    *,
+    is_new: bool = False,
 ) -> set[UUID]:
     """Write what became of a batch, all or nothing; answers which of its strata are closed, if the
     job has any. Raises `LeaseLost`.
@@ -50,9 +52,10 @@ async def settle(
     `replies` are the stored ones that the outcomes came from; their tokens are counted here, with
     the outcome, so that a crash between keeping and settling counts nothing twice. Settling the
     same batch again changes nothing: the commit of the first time may have been cut off from us.
+    Only of a batch that `is_new`, none of it can have been settled before.
     """
     await lease.fence(session, claim)
-    ended = await store.ended(session, [o.place for o in outcomes])
+    ended = set() if is_new else await store.ended(session, [o.place for o in outcomes])
     if ended:
         outcomes = [o for o in outcomes if o.place not in ended]
         replies = [r for r in replies if r.place not in ended]
