@@ -96,4 +96,7 @@ class Target:
         if self.near is None or not candidates:
             return candidates
         made = self.near.sign([c.fields for c in candidates], self.salt)
-        return [c._replace(signed=one) for c, one in zip(candidates, made, strict=True)]
+        return [
+            Candidate(c.place, c.fields, c.digest, c.flags, one, c.heard)
+            for c, one in zip(candidates, made, strict=True)
+        ]

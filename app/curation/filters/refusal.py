@@ -46,10 +46,12 @@ _PATTERNS = (
 _options = re2.Options()
 _options.case_sensitive = False
 _options.log_errors = False
-_ALL = "|".join(f"(?:{pattern})" for pattern in _PATTERNS)
-_REFUSAL = re2.compile(_ALL, _options)
-# Of several heads, each on a line: one pass over all of them settles it for almost every reply.
-_ANYWHERE = re2.compile(f"(?m){_ALL}", _options)
+_REFUSAL = re2.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), _options)
+# For several heads, each on a line: one pass over all of them settles it for almost every reply.
+_ANYWHERE = re2.Set.SearchSet(_options)
+for _pattern in _PATTERNS:
+    _ANYWHERE.Add(f"(?m){_pattern}")
+_ANYWHERE.Compile()
 
 
 @filters.register("refusal")
@@ -68,7 +70,7 @@ class Refusal(TextFilter, frozen=True):
 
     def __call__(self, sample: Sample) -> Finding | None:
         texts = [(field, text, _head(text)) for field, text in self.texts(sample)]
-        if _ANYWHERE.search("\n".join([head for _, _, head in texts])) is None:
+        if not _ANYWHERE.Match("\n".join([head for _, _, head in texts])):
             return None
         flag = None
         for field, text, head in texts:

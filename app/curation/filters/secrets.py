@@ -58,8 +58,10 @@ _FORMATS: dict[Kind, tuple[tuple[str, ...], str]] = {
     "stripe_key": (("k_live_",), r"\b[rs]k_live_[0-9A-Za-z]{24,}"),
 }
 _PATTERNS = {kind: re2.compile(pattern) for kind, (_, pattern) in _FORMATS.items()}
-# One pass settles it for almost every text; 23 plain searches take four times as long.
-_ANY = re2.compile("|".join(re2.escape(sign) for signs, _ in _FORMATS.values() for sign in signs))
+# One pass settles it for almost every text; 23 plain searches take five times as long.
+_ANY = re2.Set.SearchSet()
+_ANY.Add("|".join(re2.escape(sign) for signs, _ in _FORMATS.values() for sign in signs))
+_ANY.Compile()
 _PLACEHOLDERS = ("example", "xxxx", "your", "1234567890", "abcdefgh", "secret", "placeholder")
 _FEWEST_CHARACTERS = 10
 
@@ -82,7 +84,7 @@ class Secrets(TextFilter, frozen=True):
 
     def __call__(self, sample: Sample) -> Finding | None:
         texts = list(self.texts(sample))
-        if _ANY.search("\n".join([text for _, text in texts])) is None:
+        if not _ANY.Match("\n".join([text for _, text in texts])):
             return None
         for field, text in texts:
             for kind in self.kinds or _FORMATS:
