@@ -1,7 +1,7 @@
 """From a completion to what it is worth: the one path through curation, up to dedup."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.curation.accept import AcceptSpec
@@ -95,7 +95,7 @@ class Chain:
                 case Flag() as flag:
                     flags.append(flag)
                 case Change(record, flag):
-                    sample = replace(sample, record=record)
+                    sample = sample._replace(record=record)
                     flags.append(flag)
         record = sample.record
         found = self.contamination.check(record) if self.contamination else None

@@ -1,7 +1,7 @@
 """What a filter is: a rule that drops, notes or changes a record, and says what it measured."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -67,14 +67,10 @@ class TextFilter(Filter, ABC, frozen=True):
     def bound(self, response: Response) -> Self:
         return self if self.fields else self.model_copy(update={"fields": response.fields})
 
-    def texts(self, sample: Sample) -> Iterator[tuple[str, str]]:
+    def texts(self, sample: Sample) -> Sequence[tuple[str, str]]:
         """Each text with the field it stands in; lists and objects are looked into."""
-        for field in self.fields or ():
-            value = sample.record.get(field)
-            if isinstance(value, str):
-                yield field, value
-            elif value is not None:
-                yield from ((field, text) for text in texts(value))
+        record = sample.record
+        return [(field, text) for field in self.fields or () for text in texts(record.get(field))]
 
 
 filters: Registry[Filter] = Registry("filter")

@@ -5,7 +5,6 @@ that sample only, with the reason `filter.<name>.error`; never the chunk it is i
 """
 
 from copy import deepcopy
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -45,7 +44,7 @@ def _is_ours(kind: type[Filter]) -> bool:
 
 def _apart(sample: Sample) -> Sample:
     """With a record of its own, which a filter may write into without harm."""
-    return replace(sample, record=deepcopy(sample.record))
+    return sample._replace(record=deepcopy(sample.record))
 
 
 def _problem(each: Filter, finding: Any, before: Record, response: Response) -> str | None:

@@ -1,14 +1,13 @@
 """What a filter sees: a record, and what it came from."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.curation.verdict import Record
 from app.prompts.prompt import Prompt
 from app.teachers.completion import Completion
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     record: Record
     """The seed row's inputs and the fields of the reply; holds only what can be stored."""
     completion: Completion | None = None

@@ -28,7 +28,7 @@ _SPACES = "\n\t\u00a0\u3000"
 _OTHER_SPACES = "\t\v\f\r\x1c\x1d\x1e\x1f"
 """What Python takes for a space in ASCII, but for the space itself and line breaks."""
 
-_REMEMBERED = 2_048
+_REMEMBERED = 8_192
 _REMEMBERED_LENGTH = 4_096
 """Canonical texts, of a batch of samples: a filter, the digest and the signature ask for the same
 ones. Longer texts are rare, and would fill the memory."""

@@ -1,17 +1,18 @@
 """The texts inside a field's value, however it is nested, and the value with them rewritten."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
-def texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Sequence[str]:
     """Every text in a JSON value, in order; keys of objects are not among them."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list | tuple):
+        return (value,)
+    if isinstance(value, dict | list | tuple):
         # Recursion is safe: `text.problem` has refused deep nesting.
-        for child in value.values() if isinstance(value, dict) else value:
-            yield from texts(child)
+        children = value.values() if isinstance(value, dict) else value
+        return [text for child in children for text in texts(child)]
+    return ()
 
 
 def rewritten(value: Any, write: Callable[[str], str]) -> Any:

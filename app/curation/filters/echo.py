@@ -175,5 +175,5 @@ def _joined(record: Record, fields: Iterable[str]) -> str:
 
 
 def _canonical(record: Record, fields: Iterable[str]) -> str:
-    said = (canonical_text(text) for field in fields for text in texts(record.get(field)))
+    said = [canonical_text(text) for field in fields for text in texts(record.get(field))]
     return " ".join(filter(None, said))

@@ -83,7 +83,7 @@ class Secrets(TextFilter, frozen=True):
     """Which kinds; all of them if it is not said."""
 
     def __call__(self, sample: Sample) -> Finding | None:
-        texts = list(self.texts(sample))
+        texts = self.texts(sample)
         if not _ANY.Match("\n".join([text for _, text in texts])):
             return None
         for field, text in texts:
