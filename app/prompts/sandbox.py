@@ -17,6 +17,7 @@ from app.prompts import cell
 from app.prompts.cell import Refusal
 from app.prompts.diff import Difference
 from app.prompts.few_shot import Example
+from app.prompts.known import Known
 from app.prompts.prompt import Prompt
 from app.prompts.template import Template
 
@@ -45,6 +46,7 @@ class RenderPool:
         self._memory = memory
         self._seconds = cpu_seconds
         self._pool: ProcessPool | None = None
+        self._known = Known()
 
     async def check(self, source: str) -> Template:
         """The template of an untrusted source; raises `Invalid`."""
@@ -61,7 +63,14 @@ class RenderPool:
         Raises `Invalid` where the template or the examples are wrong for every row.
         """
         shown = orjson.dumps([{"inputs": e.inputs, "response": e.response} for e in examples])
-        return await self._each(rows, cell.render, source, shown)
+        found: list[Prompt | Refusal | None] = [*self._known.find(source, shown, rows)]
+        new = [row for row, prompt in zip(rows, found, strict=True) if prompt is None]
+        rendered: list[Prompt | Refusal] = (
+            await self._each(new, cell.render, source, shown) if new else []
+        )
+        self._known.remember(source, shown, new, rendered)
+        rest = iter(rendered)
+        return [next(rest) if prompt is None else prompt for prompt in found]
 
     async def check_texts(self, sources: Mapping[str, str]) -> list[str]:
         """The names that untrusted templates of texts want to be given; raises `Invalid`, naming

@@ -173,7 +173,7 @@ async def test_a_costly_row_is_contained(pool: RenderPool, attempt: str) -> None
     assert refused.code in {"prompt.limits", "prompt.failed"}
     assert time.monotonic() - began < SOON
     assert psutil.Process().memory_info().rss - before < 32 * 2**20
-    assert isinstance((await pool.render(QUESTION_ANSWER, [], [{"topic": "tea"}]))[0], Prompt)
+    assert isinstance((await pool.render(QUESTION_ANSWER, [], [{"topic": attempt}]))[0], Prompt)
 
 
 async def test_a_worker_has_no_more_than_its_memory(pool: RenderPool) -> None:
@@ -200,6 +200,32 @@ async def test_the_pool_renders_what_the_renderer_does(pool: RenderPool) -> None
     here = Renderer(parse_template(QUESTION_ANSWER), EXAMPLES)
 
     assert await pool.render(QUESTION_ANSWER, EXAMPLES, rows) == [here.prompt(r) for r in rows]
+
+
+async def test_what_was_rendered_is_not_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = RenderPool(workers=1)
+    given: list[int] = []
+    each = pool._each
+
+    async def counted(rows: Any, *rest: Any) -> Any:
+        given.append(len(rows))
+        return await each(rows, *rest)
+
+    monkeypatch.setattr(pool, "_each", counted)
+    teas = [{"topic": f"tea {n}"} for n in range(20)]
+    more = [{"topic": "coffee"}, *teas[::-1], {"topik": "tea"}, {"topic": "\udfff"}, teas[3]]
+    try:
+        for examples, rows in ((EXAMPLES, teas), (EXAMPLES, more), ([], more)):
+            here = Renderer(parse_template(QUESTION_ANSWER), examples)
+            found = await pool.render(QUESTION_ANSWER, examples, rows)
+            for row, prompt in zip(rows, found, strict=True):
+                if isinstance(prompt, Prompt):
+                    assert prompt == here.prompt(row)
+                else:
+                    assert row in more[21:23]
+    finally:
+        await pool.close()
+    assert given == [20, 3, 24]
 
 
 async def test_one_wrong_row_spoils_no_other(pool: RenderPool) -> None:
