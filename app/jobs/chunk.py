@@ -33,6 +33,10 @@ from app.teachers.failures import TeacherFailure
 
 log = structlog.stdlib.get_logger(__name__)
 
+_AT_ONCE = 64
+"""Samples curated before requests have their turn again: a whole batch would keep them waiting for
+a tenth of a second, and the teacher idle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -165,7 +169,7 @@ async def _settle(
     """Curate, then write what became of the batch; answers whether the job wants what is in
     flight. Where it wants no more than that, the course is stopped.
     """
-    rejected, candidates = _curated(job, replies, prompts)
+    rejected, candidates = await _curated(job, replies, prompts)
     heard = await tools.heard(job.target, job.target.signed(candidates))
     outcomes: list[Outcome] = [*rejected, *heard, *failed]
     bands = await tools.bands_of(job.target)
@@ -191,12 +195,14 @@ async def _settle(
     return wanted is not Wants.NOTHING
 
 
-def _curated(
+async def _curated(
     job: Loaded | Stored, replies: Sequence[Reply], prompts: Mapping[int, Prompt]
 ) -> tuple[list[Rejected], list[Candidate]]:
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
-    for reply in replies:
+    for number, reply in enumerate(replies, 1):
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
         curated = job.chain_of(reply).curate(
             reply.completion, reply.inputs, prompts.get(reply.place.item)
         )

@@ -1,5 +1,6 @@
 """A database that is away for a moment costs a worker nothing but time."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -29,6 +30,17 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, OperationalError)
     return isinstance(error, PoolTimeout | ConnectionError)
+
+
+async def forever(duty: Callable[[], Awaitable[object]], every: float) -> None:
+    """Do it again and again, with so many seconds between, whatever became of it."""
+    while True:
+        try:
+            await duty()
+        except Exception as error:
+            if not is_away(error):
+                log.exception("a periodic duty failed")
+        await asyncio.sleep(every)
 
 
 async def transaction(database: Database, work: Callable[[AsyncSession], Awaitable[T]]) -> T:

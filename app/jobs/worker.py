@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.jobs import lease, shares, tickets, workers
 from app.jobs.chunk import Done, End, HandedBack, work
-from app.jobs.durable import is_away, transaction
+from app.jobs.durable import forever, transaction
 from app.jobs.indexing import Indexer
 from app.jobs.lane import Course
 from app.jobs.lease import Claim
@@ -104,13 +104,15 @@ class Worker:
         with suppress(DBAPIError, OSError):  # the database may be away: it is tried again
             await self._show_life()
         loops = [
-            asyncio.create_task(_forever(self._show_life, SIGN_EVERY)),
-            asyncio.create_task(_forever(self._sweep, SWEEP_EVERY)),
-            asyncio.create_task(_forever(lambda: tidy(self.tools.database), TIDY_EVERY)),
-            asyncio.create_task(_forever(self._renew, self.lease.total_seconds() / 3)),
-            asyncio.create_task(_forever(Indexer(self.tools.database).beat, SWEEP_EVERY)),
-            asyncio.create_task(_forever(self.shares.beat, shares.SOON)),
-            *(asyncio.create_task(_forever(duty, SWEEP_EVERY)) for duty in self.duties),
+            asyncio.create_task(forever(self._show_life, SIGN_EVERY)),
+            asyncio.create_task(
+                forever(lambda: sweep(self.tools.database, self.lease), SWEEP_EVERY)
+            ),
+            asyncio.create_task(forever(lambda: tidy(self.tools.database), TIDY_EVERY)),
+            asyncio.create_task(forever(self._renew, self.lease.total_seconds() / 3)),
+            asyncio.create_task(forever(Indexer(self.tools.database).beat, SWEEP_EVERY)),
+            asyncio.create_task(forever(self.shares.beat, shares.SOON)),
+            *(asyncio.create_task(forever(duty, SWEEP_EVERY)) for duty in self.duties),
         ]
         try:
             await self._deliver()
@@ -339,19 +341,6 @@ class Worker:
             in_flight=self.tools.in_flight.seen(),
         )
 
-    async def _sweep(self) -> None:
-        await sweep(self.tools.database, self.lease)
-
 
 async def _goes_on(_: End) -> bool:
     return True
-
-
-async def _forever(duty: Callable[[], Awaitable[object]], every: float) -> None:
-    while True:
-        try:
-            await duty()
-        except Exception as error:
-            if not is_away(error):
-                log.exception("a periodic duty failed")
-        await asyncio.sleep(every)
