@@ -1,5 +1,6 @@
 """The shell, assembled."""
 
+import gc
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -123,17 +124,6 @@ def worker(
     uvloop.run(_work(settings, url, concurrency or settings.worker_concurrency))
 
 
-def _collect_seldom() -> None:
-    """A worker holds hundreds of samples at a time, none of which is part of a cycle: Python's
-    search for cycles would take a seventh of its time. What was imported is never searched again.
-    """
-    import gc
-
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
 async def _work(settings: Settings, url: str, concurrency: int) -> None:
     from datetime import timedelta
 
@@ -147,7 +137,9 @@ async def _work(settings: Settings, url: str, concurrency: int) -> None:
     from app.teachers.clients import Clients
     from app.teachers.pulse import Heartbeat
 
-    _collect_seldom()
+    # What was imported is never searched for cycles again.
+    gc.collect()
+    gc.freeze()
     shown = show_metrics(settings.worker_metrics_host, settings.worker_metrics_port)
     database = Database(url, lock_seconds=settings.lease_seconds)
     pool = RenderPool()
@@ -202,6 +194,9 @@ def _database_url(settings: Settings) -> str:
 
 
 def main() -> None:
+    # Python's search for cycles would take a third of the time of imports, which leave none, and a
+    # seventh of a worker's, which holds hundreds of samples at a time without one.
+    gc.set_threshold(50_000, 20, 20)
     try:
         app()
     except AppError as error:
