@@ -7,7 +7,7 @@ keeps them waiting. That is right under READ COMMITTED only, where what is read 
 granted includes all that its last holder wrote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,8 @@ async def add(
     lost = await losses(session, target, candidates, bands)
     losers = {loss.candidate.place for loss in lost}
     new = [c for c in candidates if c.place not in losers]
+    late: list[Candidate] = []
+    winners: dict[bytes, UUID] = {}
     if await _insert(session, target, new) < len(new):
         # The index has the last word. Whoever lost there lost to an equal record.
         added = await _ids(session, [c.place for c in new])
@@ -61,6 +63,8 @@ async def add(
         winners = await known(session, target.corpus_id, [c.digest for c in late])
         lost += [Loss(c, winners[c.digest], EQUAL) for c in late]
     ours = await _ids(session, [loss.winner for loss in lost if isinstance(loss.winner, Place)])
+    # Whoever lost to one of those, in the same batch, lost to what that one lost to.
+    ours |= {c.place: winners[c.digest] for c in late}
     return [
         Duplicate(
             loss.candidate,
@@ -101,24 +105,32 @@ async def losses(
     """Which candidates a stored record, or an earlier one of themselves, has said before."""
     if not candidates:
         return []
-    equal = await known(session, target.corpus_id, [c.digest for c in candidates])
-    found = {}
+    digests = [c.digest for c in candidates]
+    looked_up, found = digests, {}
     if target.near is not None:
+        keys = [signed(candidate).bands for candidate in candidates]
         if bands is None:
-            asked = [signed(candidate).bands for candidate in candidates]
-            bands = await Bands.alike(session, target.corpus_id, asked)
+            shared = (await Bands.alike(session, target.corpus_id, keys)).sharing(keys)
         else:
             await bands.catch_up(session, target.corpus_id)
-        found = await _found(session, candidates, target.near, bands)
+            shared = bands.sharing(keys)
+            # Whoever says the same as a record shares all of its bands, where it has any. Should
+            # the digest be of other fields than the bands, the index has the last word.
+            looked_up = [d for n, d in enumerate(digests) if n in shared or not len(keys[n])]
+        found = await _found(session, shared, target.near)
+    equal = await known(session, target.corpus_id, looked_up, refused=digests)
     echoes = await _echoes(session, target, candidates, target.rouge) if target.rouge else None
     return Comparison(target.near, equal, found, echoes).losses(candidates)
 
 
 async def known(
-    session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes]
+    session: AsyncSession, corpus_id: UUID, digests: Sequence[bytes], refused: Sequence[bytes] = ()
 ) -> dict[bytes, UUID]:
-    """Which digests a corpus holds, or held and refuses since, and whose they are."""
-    rows = await session.execute(_KNOWN, {"corpus_id": corpus_id, "digests": Byteas(digests)})
+    """Which `digests` a corpus holds, and which of `refused` it held and refuses since; and whose
+    they are.
+    """
+    told = {"digests": Byteas(digests), "refused": Byteas(refused)}
+    rows = await session.execute(_KNOWN, {"corpus_id": corpus_id, **told})
     return {row.digest: row.id for row in rows}
 
 
@@ -134,15 +146,14 @@ _KNOWN = text("""
     WHERE corpus_id IN (
             CAST(:corpus_id AS uuid), (SELECT shadow_of FROM corpus WHERE id = :corpus_id)
         )
-      AND digest = ANY(CAST(:digests AS bytea[])) AND blocks
+      AND digest = ANY(CAST(:refused AS bytea[])) AND blocks
 """)
 
 
 async def _found(
-    session: AsyncSession, candidates: Sequence[Candidate], near: Near, bands: Bands
+    session: AsyncSession, shared: Mapping[int, Sequence[UUID]], near: Near
 ) -> dict[int, list[Stored]]:
     """By the number of a candidate, the stored records that share a band with it, oldest first."""
-    shared = bands.sharing([signed(candidate).bands for candidate in candidates])
     if not shared:
         return {}
     capped = sum(len(ids) > MOST_COMPARED for ids in shared.values())

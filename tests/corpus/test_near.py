@@ -118,6 +118,26 @@ async def test_a_dozen_of_a_kind_lose_to_the_first(database: Database, target: T
 
 
 @pytest.mark.parametrize("remembers", [True, False])
+async def test_what_only_the_index_knows_to_be_equal_loses_with_those_that_lost_to_it(
+    database: Database, target: Target, *, remembers: bool
+) -> None:
+    """Equal by digest, which takes a line break within a list for a space; alike in no band."""
+    first, *others = [
+        Candidate(Place(JOB, item, 0), {"text": [said]}, digest({"text": [said]}))
+        for item, said in enumerate(["x\ny", "x y", "X y", "x  y"])
+    ]
+    bands = Memory().of(target) if remembers else None
+    for batch in ([first], others):
+        async with database.unit_of_work() as session:
+            lost = await dedup.add(session, target, target.signed(batch), bands)
+    async with database.unit_of_work() as session:
+        kept = (await session.scalars(text("SELECT id FROM record"))).all()
+    assert len(kept) == 1
+    assert {one.winner for one in lost} == {*kept}
+    assert [one.verdict.reason for one in lost] == ["dedup.exact"] * 3
+
+
+@pytest.mark.parametrize("remembers", [True, False])
 async def test_what_a_process_remembers_is_what_it_would_find_by_reading_all_again(
     database: Database, target: Target, *, remembers: bool
 ) -> None:
