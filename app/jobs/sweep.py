@@ -28,7 +28,8 @@ async def sweep(database: Database, silence: timedelta) -> None:
             lost = await lease.reap(session)
         async with unit_of_work() as session:
             given_up = await abandon(session)
-        log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
+        if lost or given_up:  # another worker may have been quicker
+            log.warning("chunks taken back", lost=len(lost), abandoned_in=len(given_up))
     await singly(events.note_waiting)
     for job_id in await singly(deal.stranded):
         async with unit_of_work() as session:

@@ -9,10 +9,12 @@ import orjson
 
 from app.prompts.prompt import Prompt
 
-_MOST = 10_240
-"""Prompts: as many as a matrix may have cells that are counted one by one, and some."""
+_MOST = 16 * 2**20
+"""Bytes, about: of texts, and `_EACH` for the objects that make a prompt. Some 30,000 short ones:
+more than a matrix may have cells that are counted one by one."""
+_EACH = 500
 _LONGEST = 1_000
-"""Characters of a row's own turn, and bytes of the row: with `_MOST` of them some 25 MiB."""
+"""Bytes of a row; longer ones hardly come again."""
 
 Row = dict[str, Any]
 
@@ -22,7 +24,7 @@ class Known:
 
     def __init__(self) -> None:
         self._prompts: dict[tuple[str, bytes], dict[bytes, Prompt]] = {}
-        self._count = 0
+        self._left = _MOST
 
     def find(self, source: str, examples: bytes, rows: Sequence[Row]) -> list[Prompt | None]:
         """The prompt of each row that is known."""
@@ -34,18 +36,26 @@ class Known:
     def remember(
         self, source: str, examples: bytes, rows: Sequence[Row], prompts: Sequence[object]
     ) -> None:
-        """Those that are prompts, and short."""
-        if self._count + len(rows) > _MOST:
+        """Those that are prompts, as far as there is room; where there was none left, they take the
+        place of all others.
+        """
+        if self._left < 0:
             self._prompts.clear()
-            self._count = 0
+            self._left = _MOST
         known = self._prompts.setdefault((source, examples), {})
-        before = len(known)
+        counted: set[int] = set()
+        """Turns that several prompts share are kept once."""
         for row, prompt in zip(rows, prompts, strict=True):
-            if isinstance(prompt, Prompt) and len(prompt.messages[-1].content) <= _LONGEST:
-                key = _key(row)
-                if key is not None:
-                    known[key] = prompt
-        self._count += len(known) - before
+            if not isinstance(prompt, Prompt) or (key := _key(row)) is None:
+                continue
+            self._left -= _EACH
+            for turn in prompt.messages:
+                if id(turn) not in counted:
+                    counted.add(id(turn))
+                    self._left -= len(turn.content)
+            if self._left < 0:
+                return
+            known[key] = prompt
 
 
 def _key(row: Row) -> bytes | None:

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from app.errors import Invalid
+from app.prompts import known
 from app.prompts.cell import Refusal
-from app.prompts.prompt import Prompt
+from app.prompts.prompt import Message, Prompt
 from app.prompts.render import Renderer
 from app.prompts.sandbox import WALL_SECONDS, RenderPool
 from app.prompts.template import parse_template
@@ -226,6 +227,25 @@ async def test_what_was_rendered_is_not_rendered_again(monkeypatch: pytest.Monke
     finally:
         await pool.close()
     assert given == [20, 3, 24]
+
+
+def test_what_is_remembered_has_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_MOST", 100_000)
+    here = known.Known()
+    shared = Message("system", "x" * 10_000)
+    rows = [{"n": n} for n in range(500)]
+    prompts = [Prompt((shared, Message("user", "y" * 500)), bytes(16)) for _ in rows]
+    here.remember("a", b"", rows, prompts)
+    held = here.find("a", b"", rows)
+    assert held[:90] == prompts[:90], "a shared turn is counted once"
+    assert held[90:] == [None] * 410
+    assert here.find("b", b"", rows) == here.find("a", b"x", rows) == [None] * 500
+    here.remember("b", b"", rows[:3], prompts[:3])
+    assert here.find("b", b"", rows[:4]) == [*prompts[:3], None]
+    assert here.find("a", b"", rows) == [None] * 500, "others had to go"
+    long = {"n": "z" * 2_000}
+    here.remember("b", b"", [long], prompts[:1])
+    assert here.find("b", b"", [long]) == [None]
 
 
 async def test_one_wrong_row_spoils_no_other(pool: RenderPool) -> None:
