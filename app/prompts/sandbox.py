@@ -65,9 +65,7 @@ class RenderPool:
         shown = orjson.dumps([{"inputs": e.inputs, "response": e.response} for e in examples])
         found: list[Prompt | Refusal | None] = [*self._known.find(source, shown, rows)]
         new = [row for row, prompt in zip(rows, found, strict=True) if prompt is None]
-        rendered: list[Prompt | Refusal] = (
-            await self._each(new, cell.render, source, shown) if new else []
-        )
+        rendered: list[Prompt | Refusal] = await self._each(new, cell.render, source, shown)
         self._known.remember(source, shown, new, rendered)
         rest = iter(rendered)
         return [next(rest) if prompt is None else prompt for prompt in found]
