@@ -75,6 +75,27 @@ class StoredCompletion(Base, kw_only=True):
     created_at: Mapped[datetime] = now()
 
 
+class Judgement(Base, kw_only=True):
+    """What a judge said of a record, kept as it came; where its record was made."""
+
+    __tablename__ = "judgement"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(primary_key=True)
+    sample: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    question: Mapped[bytes] = mapped_column(LargeBinary)
+    """A digest of who was asked, how, and what: the same question need not be asked again."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    """As that of a completion."""
+    score: Mapped[float | None]
+    """None where none could be read."""
+    detail: Mapped[str | None]
+    """What else was said, or why there is no score."""
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    created_at: Mapped[datetime] = now()
+
+
 class StoredRecord(Base, kw_only=True):
     __tablename__ = "record"
     __table_args__ = (

@@ -97,21 +97,32 @@ _LOSERS = """
     SELECT r.id, r.job_id, r.item, r.sample FROM reject AS r
     JOIN tombstone AS t ON t.record_id = r.duplicate_of WHERE t.deletion_id = :deletion
 """
+_PLACES = f"""
+    SELECT job_id, item, sample FROM tombstone WHERE deletion_id = :deletion
+    UNION SELECT job_id, item, sample FROM ({_LOSERS}) AS loser
+"""  # noqa: S608  (our own words)
 _ERASE = [
     text(statement)
     for statement in (
         f"""
         UPDATE completion AS c SET content = '', reasoning = NULL, logprobs = NULL, inputs = '{{}}',
             erased_at = now()
-        FROM (
-            SELECT job_id, item, sample FROM tombstone WHERE deletion_id = :deletion
-            UNION SELECT job_id, item, sample FROM ({_LOSERS}) AS loser
-        ) AS place
+        FROM ({_PLACES}) AS place
         LEFT JOIN replayed AS r ON r.job_id = place.job_id AND r.item = place.item
         WHERE c.job_id = coalesce(r.source_job_id, place.job_id)
           AND c.item = coalesce(r.source_item, place.item)
           AND c.sample = coalesce(r.source_sample, place.sample)
         """,  # noqa: S608  (our own words)
+        f"""
+        WITH place AS ({_PLACES})
+        UPDATE judgement AS q SET content = '', detail = NULL
+        FROM (
+            SELECT * FROM place UNION
+            SELECT source_job_id, source_item, source_sample
+            FROM place JOIN replayed USING (job_id, item)
+        ) AS place
+        WHERE q.job_id = place.job_id AND q.item = place.item AND q.sample = place.sample
+        """,  # noqa: S608
         f"""
         UPDATE reject SET fields = NULL, detail = NULL
         WHERE id IN (SELECT id FROM ({_LOSERS}) AS loser)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from app.curation.filter import Filter, filters
 from app.curation.filters import Echo, Empty, Refusal, Repetition, Secrets
+from app.curation.judge import JudgeSpec
 from app.curation.parser import Parser, parsers
 from app.curation.parsers import Json, Tags, Text
 from app.curation.response import Format
@@ -53,6 +54,8 @@ class AcceptSpec(BaseModel, frozen=True, extra="forbid"):
     decontaminate: tuple[Ref, ...] | None = Field(default=None, examples=[["support/exam@1"]])
     """The evaluation sets of which no record may be a copy; by default all of the corpus's
     namespace, in their latest versions. An empty list turns it off."""
+    judge: JudgeSpec | None = None
+    """Who scores what passed all of that; nobody if it is not said."""
 
     @classmethod
     def default_for(cls, response_format: Format) -> "AcceptSpec":
@@ -69,6 +72,7 @@ class AcceptSpec(BaseModel, frozen=True, extra="forbid"):
             parse=self.parse or _PARSER_OF[response_format](),
             filters=tuple(sorted((*always, *self.filters), key=lambda each: each.cost)),
             decontaminate=self.decontaminate,
+            judge=self.judge,
         )
 
     def check(self, fields: Collection[str], at: str = "/accept") -> None:

@@ -21,7 +21,9 @@ _END = text("""
             'failed', coalesce(sum(failed), 0), 'cancelled', coalesce(sum(cancelled), 0),
             'prompt_tokens', coalesce(sum(prompt_tokens), 0),
             'completion_tokens', coalesce(sum(completion_tokens), 0),
-            'cached_tokens', coalesce(sum(cached_tokens), 0)
+            'cached_tokens', coalesce(sum(cached_tokens), 0),
+            'judge_prompt_tokens', coalesce(sum(judge_prompt_tokens), 0),
+            'judge_completion_tokens', coalesce(sum(judge_completion_tokens), 0)
         ) FROM chunk WHERE job_id = a.job_id AND arm = a.arm
     )
     FROM job AS j WHERE j.id = :job AND j.arms > 1 AND a.job_id = j.id

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from app.jobs.blueprint import Question
 from app.jobs.crashes import ALONE_FROM, MOST_CRASHES, Seen, Suspects, of_chunk
 from app.jobs.durable import singly, transaction
 from app.jobs.feed import Feed
+from app.jobs.grouping import Groups
 from app.jobs.lane import Course
 from app.jobs.lease import Claim
 from app.jobs.loaded import Loaded, Tools
@@ -58,31 +59,18 @@ async def ask_and_keep(
     stopped. Raises `LeaseLost`.
     """
     keeper = _Keeper(claim, job, tools, kept)
-    keeping = asyncio.create_task(keeper.run())
-    asking = asyncio.create_task(
-        _ask_all(
-            claim,
-            job,
-            tools,
-            job.asker(tools),
-            questions,
-            keeper,
-            at_most=at_most,
-            course=course,
-            dry=dry,
-        )
+    asking = _ask_all(
+        claim,
+        job,
+        tools,
+        job.asker(tools),
+        questions,
+        keeper,
+        at_most=at_most,
+        course=course,
+        dry=dry,
     )
-    try:
-        # Either may fail first; the other is pointless then.
-        await asyncio.wait({keeping, asking}, return_when=asyncio.FIRST_COMPLETED)
-        if asking.done():
-            keeper.close()
-        await keeping
-        return await asking
-    finally:
-        for task in (asking, keeping):
-            task.cancel()
-        await asyncio.gather(asking, keeping, return_exceptions=True)
+    return await keeper.groups.while_running(asking)
 
 
 async def _ask_all(
@@ -98,13 +86,13 @@ async def _ask_all(
     dry: Collection[UUID],
 ) -> TeacherFailure | None:
     """Ask as places become free, until nothing is left: none waits for another's answer."""
-    known = {} if claim.is_first else await _known(claim, tools)
+    known = {} if claim.is_first else await known_crashes(claim, tools)
     suspects = Suspects(claim, tools.database, known)
 
     async def ask(question: Question, prompt: Prompt, place: Place) -> None:
         name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
         if known.get(question.item, 0) < MOST_CRASHES:
-            result = await _ask_one(asker, suspects, question.item, prompt, name, place)
+            result = await ask_one(asker, suspects, question.item, prompt, name, place)
         else:
             result = _deadly(known[question.item])
         await keeper.keep(job, question, result)
@@ -118,14 +106,17 @@ async def _ask_all(
     return await Feed(asker, pending, course, at_most, alone, wanted, ask).run()
 
 
-async def _known(claim: Claim, tools: Tools) -> dict[int, int]:
+async def known_crashes(claim: Claim, tools: Tools) -> dict[int, int]:
+    """How many engines died with each of the chunk's items."""
     return await transaction(tools.database, lambda session: of_chunk(session, claim))
 
 
-async def _ask_one(
+async def ask_one(
     asker: Asker, suspects: Suspects, item: int, prompt: Prompt, name: str, place: Place
 ) -> Answered | Unanswered:
-    """Raises what is wrong with the teacher, where no server is left to ask."""
+    """With a place that was entered. Raises what is wrong with the teacher, where no server is left
+    to ask.
+    """
     for number in count():
         attempt = f"{name}.{number}" if number else name
         try:
@@ -148,52 +139,32 @@ def _deadly(crashes: int) -> Unanswered:
     return Unanswered("teacher.crash", why, crashes)
 
 
-@dataclass(slots=True)
 class _Keeper:
-    """Commits replies in groups: all that arrived while the group before was being committed."""
+    """Commits replies as they come."""
 
-    claim: Claim
-    job: Loaded
-    tools: Tools
-    kept: asyncio.Queue[Kept | None]
-    arrived: list[tuple[Sequence[Reply], asyncio.Future[None]]] = field(default_factory=list)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    closed: bool = False
+    def __init__(
+        self, claim: Claim, job: Loaded, tools: Tools, kept: asyncio.Queue[Kept | None]
+    ) -> None:
+        self.groups: Groups[Sequence[Reply]] = Groups(self._commit)
+        self._claim = claim
+        self._corpus_id = job.target.corpus_id
+        self._database = tools.database
+        self._kept = kept
 
     async def keep(self, job: Loaded, question: Question, result: Answered | Unanswered) -> None:
         """Returns once the replies are safe."""
         if isinstance(result, Unanswered):
-            await self.kept.put(Kept(failed=job.failed(question, result)))
+            await self._kept.put(Kept(failed=job.failed(question, result)))
             return
-        safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.arrived.append((job.replies(question, result), safe))
-        self.wake.set()
-        await safe
+        await self.groups.add(job.replies(question, result))
 
-    def close(self) -> None:
-        self.closed = True
-        self.wake.set()
-
-    async def run(self) -> None:
-        while True:
-            await self.wake.wait()
-            self.wake.clear()
-            group, self.arrived = self.arrived, []
-            if group:
-                await self._commit(group)
-            elif self.closed:
-                return
-
-    async def _commit(self, group: list[tuple[Sequence[Reply], asyncio.Future[None]]]) -> None:
-        replies = [reply for each, _ in group for reply in each]
+    async def _commit(self, group: list[Sequence[Reply]]) -> None:
+        replies = [reply for each in group for reply in each]
         stored = await singly(
-            self.tools.database,
-            lambda session: settle.keep(session, self.claim, self.job.target.corpus_id, replies),
+            self._database,
+            lambda session: settle.keep(session, self._claim, self._corpus_id, replies),
         )
-        for _, safe in group:
-            if not safe.done():
-                safe.set_result(None)
-        await self.kept.put(Kept(replies=stored))
+        await self._kept.put(Kept(replies=stored))
 
 
 async def batches(

@@ -21,6 +21,7 @@ from app.jobs.advance import advance
 from app.jobs.asking import LARGEST_BATCH, Kept, ask_and_keep, batches
 from app.jobs.blueprint import asked
 from app.jobs.durable import transaction
+from app.jobs.judging import weigh
 from app.jobs.lane import Course
 from app.jobs.lease import Claim, LeaseLost
 from app.jobs.loaded import Loaded, Tools
@@ -169,9 +170,13 @@ async def _settle(
     """Curate, then write what became of the batch; answers whether the job wants what is in
     flight. Where it wants no more than that, the course is stopped.
     """
-    rejected, candidates = await _curated(job, replies, prompts)
-    heard = await tools.heard(job.target, job.target.signed(candidates))
-    outcomes: list[Outcome] = [*rejected, *heard, *failed]
+    rejected, curated = await _curated(job, replies, prompts)
+    weighed = await weigh(claim, job, tools, curated, replies)
+    if weighed.unheard:
+        replies = [reply for reply in replies if reply.place not in weighed.unheard]
+        course.stop.set()
+    heard = await tools.heard(job.target, job.target.signed(weighed.candidates))
+    outcomes: list[Outcome] = [*rejected, *weighed.refused, *heard, *failed]
     bands = await tools.bands_of(job.target)
     paid = [reply for reply in replies if reply.source is None]
     first_try = claim.is_first
@@ -180,15 +185,23 @@ async def _settle(
         nonlocal first_try
         is_new, first_try = first_try, False
         found = await settle.settle(
-            session, claim, job.target, outcomes, paid, job.strata, bands, is_new=is_new
+            session,
+            claim,
+            job.target,
+            outcomes,
+            paid,
+            job.strata,
+            bands,
+            judged=weighed.paid,
+            is_new=is_new,
         )
-        judged = claim.job_id in tools.judged or await smoke.judge(session, claim.job_id)
-        return await wants.of(session, claim.job_id), found, judged
+        smoked = claim.job_id in tools.smoked or await smoke.judge(session, claim.job_id)
+        return await wants.of(session, claim.job_id), found, smoked
 
     with SETTLE_SECONDS.time():
-        wanted, found, judged = await transaction(tools.database, write)
-    if judged:
-        tools.judged.add(claim.job_id)
+        wanted, found, smoked = await transaction(tools.database, write)
+    if smoked:
+        tools.smoked.add(claim.job_id)
     dry |= found
     if wanted is Wants.REPLIES:
         course.stop.set()

@@ -61,7 +61,7 @@ _NOTE = text("""
 
 
 async def note_waiting(session: AsyncSession) -> None:
-    """Tell jobs whose teacher went away, or came back, since they were last told."""
+    """Tell jobs whose teacher or judge went away, or came back, since they were last told."""
     await session.execute(_NOTE_WAITING)
 
 
@@ -75,10 +75,19 @@ _NOTE_WAITING = text("""
             SELECT FROM chunk
             WHERE job_id = a.job_id AND arm = a.arm AND state IN ('ready', 'running')
         ))
-    ), standing AS (
+    ), asked AS (
         SELECT job_id, bool_and(down_since IS NOT NULL) AS waits,
             string_agg(DISTINCT down_reason, '; ') AS down_reason
         FROM needed GROUP BY job_id
+        UNION ALL
+        SELECT q.job_id, t.down_since IS NOT NULL, 'judge: ' || t.down_reason
+        FROM job AS j
+        JOIN job_judge AS q ON q.job_id = j.id JOIN teacher AS t ON t.id = q.teacher_id
+        WHERE j.state IN ('queued', 'running')
+    ), standing AS (
+        SELECT job_id, bool_or(waits) AS waits,
+            string_agg(down_reason, '; ') FILTER (WHERE waits) AS down_reason
+        FROM asked GROUP BY job_id
     ), untold AS (
         SELECT j.id, s.waits, s.down_reason
         FROM standing AS s JOIN job AS j ON j.id = s.job_id

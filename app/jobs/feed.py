@@ -9,27 +9,39 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from app.jobs.ask import Asker
-from app.jobs.blueprint import Question
 from app.jobs.lane import Course
 from app.prompts.prompt import Prompt
 from app.teachers.failures import TeacherFailure
 from app.teachers.gate import Place
 
 
+class Askable(Protocol):
+    @property
+    def item(self) -> int: ...
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """Without one, it is not asked."""
+
+
+Q = TypeVar("Q", bound=Askable)
+
+
 @dataclass(slots=True)
-class Feed:
+class Feed(Generic[Q]):
     asker: Asker
-    pending: deque[Question]
+    pending: deque[Q]
     course: Course
     at_most: int | None
     """Of this chunk's questions at a time, where the teacher's places are not all that counts."""
     suspects: Container[int]
     """Items that are asked with nothing else out."""
-    wanted: Callable[[Question], bool]
+    wanted: Callable[[Q], bool]
     """Asked once there is a place."""
-    ask: Callable[[Question, Prompt, Place], Awaitable[None]]
+    ask: Callable[[Q, Prompt, Place], Awaitable[None]]
     """Holds the place until it returns."""
     trouble: TeacherFailure | None = None
     """Why nothing more is asked."""
@@ -77,7 +89,7 @@ class Feed:
         finally:
             gate.ahead -= len(self.pending)
 
-    def _ask(self, question: Question, place: Place) -> None:
+    def _ask(self, question: Q, place: Place) -> None:
         if self.trouble is not None or question.prompt is None or not self.wanted(question):
             place.leave()
             return
@@ -86,7 +98,7 @@ class Feed:
         task.add_done_callback(lambda _: place.leave())
         self._out.add(task)
 
-    async def _one(self, question: Question, prompt: Prompt, place: Place) -> None:
+    async def _one(self, question: Q, prompt: Prompt, place: Place) -> None:
         try:
             await self.ask(question, prompt, place)
         except TeacherFailure as failure:
@@ -99,7 +111,7 @@ class Feed:
             task.result()
 
 
-def _beginning(pending: "deque[Question]") -> int | None:
+def _beginning(pending: deque[Q]) -> int | None:
     """What the prompts of a chunk have in common, but for their rows."""
     first = next((one.prompt for one in pending if one.prompt is not None), None)
     return None if first is None else hash(tuple(turn.content for turn in first.messages[:-1]))

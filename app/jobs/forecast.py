@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.spent import Spent
-from app.jobs.tariff import Tariff, adds_up, currency_of
+from app.jobs.tariff import Tariff
 
 CHUNKS = 20
 """The last ones that count: enough for a spread, few enough to follow a change of pace."""
@@ -53,6 +53,8 @@ class ForecastView(BaseModel):
     """To be decided on."""
     prompt_tokens: Span
     completion_tokens: Span
+    judge_tokens: Span
+    """Those that its judge is asked with and answers with."""
     seconds: Span | None
     """Of work, at the pace of the last chunks; null until that is known."""
     ends_at: datetime | None
@@ -80,8 +82,14 @@ class Ended:
     settled: int
     prompt_tokens: int
     completion_tokens: int
+    judge_prompt_tokens: int
+    judge_completion_tokens: int
     teacher_seconds: float
     ended_at: datetime
+
+    @property
+    def judge_tokens(self) -> int:
+        return self.judge_prompt_tokens + self.judge_completion_tokens
 
 
 async def recent(
@@ -99,6 +107,8 @@ async def recent(
                 row.settled,
                 row.prompt_tokens,
                 row.completion_tokens,
+                row.judge_prompt_tokens,
+                row.judge_completion_tokens,
                 row.teacher_seconds,
                 row.ended_at,
             )
@@ -110,7 +120,8 @@ _RECENT = text("""
     SELECT c.* FROM unnest(CAST(:jobs AS uuid[])) AS asked (job_id)
     CROSS JOIN LATERAL (
         SELECT job_id, arm, accepted, accepted + rejected + failed AS settled, prompt_tokens,
-            completion_tokens, teacher_seconds, ended_at
+            completion_tokens, judge_prompt_tokens, judge_completion_tokens, teacher_seconds,
+            ended_at
         FROM chunk
         WHERE job_id = asked.job_id AND state = 'done' AND accepted + rejected + failed > 0
         ORDER BY ended_at DESC LIMIT :most
@@ -147,12 +158,13 @@ def of(
     samples = span([c.settled for c in chunks])
     prompt = span([c.prompt_tokens for c in chunks])
     completion = span([c.completion_tokens for c in chunks])
+    judge = span([c.judge_tokens for c in chunks])
     seconds = _seconds(ended, made, need)
     hours = span_of([_gpu_hours(c, tariff) for c in chunks]) if tariff else None
     cost = span_of([_cost(c, tariff) for c in chunks]) if tariff else None
     coming: dict[Limit, float | None] = {
         "max_candidates": samples.expected,
-        "tokens": prompt.expected + completion.expected,
+        "tokens": prompt.expected + completion.expected + judge.expected,
         "gpu_hours": None if hours is None else hours.expected,
         "wall_time": None if seconds is None else seconds.expected,
         "cost": None if cost is None else cost.expected,
@@ -162,13 +174,14 @@ def of(
         samples=samples,
         prompt_tokens=prompt,
         completion_tokens=completion,
+        judge_tokens=judge,
         seconds=seconds,
         ends_at=None
         if seconds is None or job.state == "paused"
         else clock + timedelta(seconds=min(seconds.expected, 1e9)),
         gpu_hours=hours,
         cost=cost,
-        currency=currency_of(tariff.values()) if tariff and cost is not None else None,
+        currency=tariff.currency if tariff and cost is not None else None,
         reaches_target=stopped_by is None,
         stopped_by=stopped_by,
         chunks=len(chunks),
@@ -185,14 +198,18 @@ def _seconds(ended: Sequence[Ended], made: Sequence[int], need: int) -> Span | N
 
 
 def _gpu_hours(chunk: Ended, tariff: Tariff) -> float | None:
-    return tariff[chunk.arm].gpu_hours(chunk.teacher_seconds)
+    return tariff.arms[chunk.arm].gpu_hours(chunk.teacher_seconds)
 
 
 def _cost(chunk: Ended, tariff: Tariff) -> float | None:
-    if not adds_up(tariff.values()):
+    if not tariff.adds_up:
         return None
-    rates = tariff[chunk.arm]
-    return rates.cost(chunk.prompt_tokens, chunk.completion_tokens, chunk.teacher_seconds)
+    rates = tariff.arms[chunk.arm]
+    cost = rates.cost(chunk.prompt_tokens, chunk.completion_tokens, chunk.teacher_seconds)
+    judged = tariff.judge and tariff.judge.cost(
+        chunk.judge_prompt_tokens, chunk.judge_completion_tokens, 0
+    )
+    return cost if cost is None else cost + (judged or 0)
 
 
 def _rooms(job: Job, account: Ledger, spent: Spent) -> dict[Limit, float]:

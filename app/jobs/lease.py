@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus.item import arm_of
 from app.jobs import events
 from app.jobs.clock import CHUNKS, STARTED, STOPPED
+from app.jobs.judges import READY
 
 
 class LeaseLost(Exception):
@@ -55,6 +56,8 @@ class Progress:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    judge_prompt_tokens: int = 0
+    judge_completion_tokens: int = 0
 
 
 async def claim(
@@ -92,7 +95,7 @@ _CLAIM = text(f"""
             WHERE job_id = a.job_id AND arm = a.arm AND state = 'ready' ORDER BY seq LIMIT 16
         ) AS c
         WHERE j.state IN ('queued', 'running') AND (j.teacher_id = :teacher OR j.arms > 1)
-          AND (t.retry_at IS NULL OR t.retry_at <= clock_timestamp())
+          AND (t.retry_at IS NULL OR t.retry_at <= clock_timestamp()) AND {READY}
     ), best AS (
         SELECT chunk.id FROM chunk JOIN candidate USING (id)
         WHERE chunk.state = 'ready'
@@ -132,19 +135,19 @@ async def claim_stored(
     return await _started(session, (await session.execute(_CLAIM_STORED, said)).one_or_none())
 
 
-_CLAIM_STORED = text("""
+_CLAIM_STORED = text(f"""
     UPDATE chunk SET state = 'running', epoch = epoch + 1, holder = :holder,
         lease_until = clock_timestamp() + :lease, started_at = coalesce(started_at, now())
     WHERE id = (
         SELECT c.id FROM chunk AS c JOIN job AS j ON j.id = c.job_id
         WHERE c.job_id = :job AND c.arm = 0 AND c.state = 'ready'
-          AND j.teacher_id IS NULL AND j.state IN ('queued', 'running')
+          AND j.teacher_id IS NULL AND j.state IN ('queued', 'running') AND {READY}
           AND NOT EXISTS (SELECT FROM chunk WHERE job_id = :job AND state = 'running')
         ORDER BY c.seq LIMIT 1
         FOR UPDATE OF c SKIP LOCKED
     )
     RETURNING id, epoch, job_id, seq, first_item, items, losses
-""")
+""")  # noqa: S608
 
 
 async def renew(
@@ -217,6 +220,8 @@ async def record(session: AsyncSession, claim: Claim, progress: Progress) -> Non
             "prompt_tokens": progress.prompt_tokens,
             "completion_tokens": progress.completion_tokens,
             "cached_tokens": progress.cached_tokens,
+            "judge_prompt_tokens": progress.judge_prompt_tokens,
+            "judge_completion_tokens": progress.judge_completion_tokens,
             "reasons": orjson.dumps(dict(progress.reasons or {})).decode(),
         },
     )
@@ -227,7 +232,9 @@ _RECORD = text("""
         accepted = accepted + :accepted, rejected = rejected + :rejected,
         failed = failed + :failed, prompt_tokens = prompt_tokens + :prompt_tokens,
         completion_tokens = completion_tokens + :completion_tokens,
-        cached_tokens = cached_tokens + :cached_tokens, losses = 0,
+        cached_tokens = cached_tokens + :cached_tokens,
+        judge_prompt_tokens = judge_prompt_tokens + :judge_prompt_tokens,
+        judge_completion_tokens = judge_completion_tokens + :judge_completion_tokens, losses = 0,
         reasons = (
             SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM (
                 SELECT key, sum(CAST(value AS int8)) AS n FROM (

@@ -18,6 +18,8 @@ class Ledger:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
+    judge_prompt_tokens: int
+    judge_completion_tokens: int
     chunks_ready: int
     chunks_running: int
 
@@ -40,4 +42,6 @@ class Ledger:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "cached_tokens": self.cached_tokens,
+            "judge_prompt_tokens": self.judge_prompt_tokens,
+            "judge_completion_tokens": self.judge_completion_tokens,
         }

@@ -89,3 +89,16 @@ def require_rates(caps: Mapping[str, Any], rates: Rates, teacher: str, at: str) 
             "and `completion_price`, or its `gpus` and `gpu_hour_price`",
             caps["cost"],
         )
+
+
+def require_token_price(cost: float | None, rates: Rates, judge: str, at: str) -> None:
+    """Refuses a cap of cost where the judge has no price by the token: the time of its GPUs is not
+    told apart by the job.
+    """
+    if cost is not None and not rates.by_token:
+        raise Invalid.at(
+            f"{at}/cost",
+            f"should be left out until the judge {judge} has a price by the token: give it its "
+            "`prompt_price` and `completion_price`",
+            cost,
+        )

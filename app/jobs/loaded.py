@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from app.jobs.ask import Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
 from app.jobs.durable import transaction
 from app.jobs.in_flight import InFlight
+from app.jobs.judge import Judge, read_judge
 from app.jobs.lease import Claim
 from app.jobs.novelty import Strata
 from app.jobs.outcome import Failed
@@ -52,6 +54,15 @@ class Loaded:
     blueprint: Blueprint
     party: Party = field(default_factory=Party)
     """Its chunks on this worker, as the teacher's gate sees them."""
+    judge: Judge | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether anybody scores its records."""
+        return self.judge is not None
+
+    def judge_of(self, _: Reply) -> Judge | None:
+        return self.judge
 
     def chain_of(self, _: Reply) -> Chain:
         return self.blueprint.chain
@@ -92,6 +103,12 @@ class Loaded:
 
         rows = await transaction(tools.database, read)
         return await self.blueprint.questions(tools.pool, rows, claim.seq) if rows else []
+
+    async def current(self, session: AsyncSession) -> "Loaded":
+        """The same, with what the registrations of its teacher and its judge say now."""
+        teacher = await teachers.by_id(session, self.teacher.id)
+        judge = self.judge and await self.judge.current(session)
+        return replace(self, teacher=teacher, judge=judge)
 
     async def caught_up(self, session: AsyncSession) -> "Loaded":
         """With the items that were planned since it was read, where cells have quotas."""
@@ -143,6 +160,10 @@ class Loaded:
         )
 
 
+def _admitted(_: UUID) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(slots=True)
 class Tools:
     """What a worker has for all of its chunks."""
@@ -155,8 +176,11 @@ class Tools:
     pools: Pools = field(default_factory=Pools)
     bands: Memory = field(default_factory=Memory)
     in_flight: InFlight = field(default_factory=InFlight)
-    judged: set[UUID] = field(default_factory=set)
+    smoked: set[UUID] = field(default_factory=set)
     """Jobs whose smoke gate is decided."""
+    admitted: Callable[[UUID], AbstractAsyncContextManager[None]] = _admitted
+    """Entered while a teacher is asked that the chunk is not of: it is shared with other workers.
+    """
     _known: OrderedDict[tuple[UUID, int], Loaded | Stored] = field(default_factory=OrderedDict)
 
     async def bands_of(self, target: Target) -> Bands:
@@ -184,17 +208,14 @@ class Tools:
 
     async def load(self, session: AsyncSession, claim: Claim) -> Loaded | Stored:
         """The job's arm, remembered from earlier chunks: its document never changes. Its teacher
-        does, so that one is read again.
+        and its judge may, so these are read again.
         """
         key = claim.job_id, claim.arm
         known = self._known.get(key)
-        if isinstance(known, Stored):
-            return known
         if known is None:
             known = await _read(session, claim)
         else:
-            teacher = await teachers.by_id(session, known.teacher.id)
-            known = replace(known, teacher=teacher)
+            known = await known.current(session)
         if isinstance(known, Loaded) and known.strata.stratified:
             known = await known.caught_up(session)
         self._known[key] = known
@@ -207,6 +228,8 @@ class Tools:
         known = self._known.get((job_id, arm))
         if isinstance(known, Loaded):
             known.party.rank = -priority
+            if known.judge is not None:
+                known.judge.party.rank = -priority
 
 
 async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:
@@ -215,6 +238,9 @@ async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:
         return await read_stored(session, job)
     spec = arm_alone(JobSpec.model_validate(job.document), claim.arm)
     blueprint = await read_blueprint(session, spec)
+    judge = await read_judge(session, spec.accept.judge)
+    if judge is not None:
+        judge.party.rank = -job.priority
     return Loaded(
         job_id=job.id,
         arm=claim.arm,
@@ -225,4 +251,5 @@ async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:
         samples_per_item=job.samples_per_item,
         blueprint=blueprint,
         party=Party(rank=-job.priority),
+        judge=judge,
     )

@@ -131,6 +131,17 @@ class JobArm(Base, kw_only=True):
     """Its part of the job's ledger, once that has ended, where there are other arms."""
 
 
+class JobJudge(Base, kw_only=True):
+    """Who scores the records of a job, and by which rubric; nobody of most jobs."""
+
+    __tablename__ = "job_judge"
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("teacher.id"), primary_key=True, index=True)
+    template_version_id: Mapped[UUID] = mapped_column(
+        ForeignKey("template_version.id"), primary_key=True, index=True
+    )
+
+
 class Chunk(Base, kw_only=True):
     """A run of consecutive items of one arm; what one worker holds at a time."""
 
@@ -170,6 +181,9 @@ class Chunk(Base, kw_only=True):
     prompt_tokens: Mapped[int] = mapped_column(server_default="0")
     completion_tokens: Mapped[int] = mapped_column(server_default="0")
     cached_tokens: Mapped[int] = mapped_column(server_default="0")
+    judge_prompt_tokens: Mapped[int] = mapped_column(server_default="0")
+    """Those of its job's judge, as the next."""
+    judge_completion_tokens: Mapped[int] = mapped_column(server_default="0")
     teacher_seconds: Mapped[float] = mapped_column(server_default="0")
     """Its part of its teacher's time, up to when it was last let go of."""
     clock_from: Mapped[float | None]

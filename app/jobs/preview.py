@@ -22,8 +22,10 @@ from app.errors import Unavailable
 from app.jobs.arms import Arm, arms_of
 from app.jobs.ask import PREVIEW_RANK, Answered, Asker, Unanswered
 from app.jobs.blueprint import Blueprint, Question, read_blueprint
+from app.jobs.judge import Judge, read_judge
 from app.jobs.resolve import Resolved, resolve
 from app.jobs.schemas import JobSpec
+from app.jobs.scores import scored
 from app.prompts.sandbox import RenderPool
 from app.seeds.spec import Row
 from app.teachers.clients import Clients
@@ -76,7 +78,7 @@ class PreviewSample(BaseModel):
     verdict: VerdictView | None
     """Null for a sample that a job would accept."""
     flags: list[FlagView]
-    """What the filters noted of one that they let pass."""
+    """What the filters noted of one that they let pass, and the score that its judge gave."""
 
 
 class PreviewRow(BaseModel):
@@ -107,6 +109,7 @@ class _Asked:
     blueprint: Blueprint
     target: Target
     rows: Sequence[tuple[int, Row, int | None]]
+    judge: Judge | None
 
 
 async def preview(
@@ -152,6 +155,7 @@ async def _arm(session: AsyncSession, each: tuple[Arm, Teacher], rows: int) -> _
         blueprint=blueprint,
         target=await corpora.target(session, where, blueprint.near, blueprint.rouge),
         rows=await blueprint.rows(session, [item_at(arm.number, row) for row in range(rows)]),
+        judge=await read_judge(session, arm.spec.accept.judge),
     )
 
 
@@ -173,9 +177,17 @@ async def _shown(
         raise Unavailable(
             failure.reason, f"the teacher {arm.teacher.ref} does not answer: {failure.message}"
         ) from failure
-    return [
-        _row(arm, question, result) for question, result in zip(questions, results, strict=True)
+    curated = [
+        [blueprint.chain.curate(one, q.inputs, q.prompt) for one in _completions(result)]
+        for q, result in zip(questions, results, strict=True)
     ]
+    if arm.judge is not None:
+        curated = await scored(arm.judge, pool, clients, curated, name)
+    return [(_row(arm, *each), each[2]) for each in zip(questions, results, curated, strict=True)]
+
+
+def _completions(result: Answered | Unanswered) -> Sequence[Completion]:
+    return result.completions if isinstance(result, Answered) else ()
 
 
 async def _ask(asker: Asker, question: Question, name: str) -> Answered | Unanswered:
@@ -185,21 +197,17 @@ async def _ask(asker: Asker, question: Question, name: str) -> Answered | Unansw
 
 
 def _row(
-    arm: _Asked, question: Question, result: Answered | Unanswered
-) -> tuple[PreviewRow, list[Curated]]:
-    chain = arm.blueprint.chain
-    answered = result.completions if isinstance(result, Answered) else ()
-    curated = [chain.curate(one, question.inputs, question.prompt) for one in answered]
+    arm: _Asked, question: Question, result: Answered | Unanswered, curated: Sequence[Curated]
+) -> PreviewRow:
     messages = question.prompt.messages if question.prompt else ()
-    row = PreviewRow(
+    return PreviewRow(
         item=question.item,
         arm=arm.name,
         inputs=question.inputs,
         prompt=[MessageView(role=m.role, content=m.content) for m in messages],
         problem=f"{result.reason}: {result.detail}" if isinstance(result, Unanswered) else None,
-        samples=[_sample(c, w) for c, w in zip(answered, curated, strict=True)],
+        samples=[_sample(c, w) for c, w in zip(_completions(result), curated, strict=True)],
     )
-    return row, curated
 
 
 def _sample(completion: Completion, curated: Curated) -> PreviewSample:

@@ -15,9 +15,10 @@ from app.evaluations.pin import pinned
 from app.jobs import deal, store, tickets
 from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.documents import ReprocessSpec
+from app.jobs.judges import ResolvedJudge, resolve_judge
 from app.jobs.models import Job
+from app.jobs.named import named
 from app.jobs.plan import stored_per_chunk
-from app.jobs.resolve import named
 from app.jobs.sources import Source, read_source, told
 from app.names import Ref
 from app.prompts import store as prompts
@@ -36,6 +37,8 @@ class _Resolved:
     own: Corpus | None
     """The corpus that the replies are from, where it is the one to be rebuilt."""
     template: TemplateVersion | None
+    judges: Sequence[ResolvedJudge]
+    """Who may be asked to score; mostly it was done before."""
 
 
 async def submit_reprocess(session: AsyncSession, spec: ReprocessSpec) -> Job:
@@ -78,6 +81,7 @@ async def _queue(
     )
     session.add(job)
     await session.flush()
+    session.add_all({judge.key: judge.row(job.id) for judge in resolved.judges}.values())
     planned = await replay.plan(
         session,
         job.id,
@@ -120,7 +124,16 @@ async def _resolve(session: AsyncSession, spec: ReprocessSpec) -> _Resolved:
         accept.check(columns)
         held = accept.decontaminate
         against = await pinned(session, target.namespace, held, "/accept/decontaminate")
-        accept = accept.model_copy(update={"decontaminate": against})
+        judge = await resolve_judge(session, accept.judge, columns, "/accept/judge")
+        changes = {"decontaminate": against, "judge": judge and judge.spec}
+        accept = accept.model_copy(update=changes)
+        judges = [judge]
+    else:
+        # As they were accepted: by rubrics of which the columns may be another template's now.
+        judges = [
+            await resolve_judge(session, source.accept.judge, columns, "/accept/judge")
+            for source in sources
+        ]
     if own is None:
         check_columns(corpus, columns)
     dedup = _dedup(spec, corpus if own is None else None, own or whole, sources[-1], template)
@@ -140,6 +153,7 @@ async def _resolve(session: AsyncSession, spec: ReprocessSpec) -> _Resolved:
         target=target,
         own=own,
         template=template,
+        judges=[judge for judge in judges if judge is not None],
     )
 
 

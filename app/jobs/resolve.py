@@ -1,8 +1,8 @@
 """From a job document to the resolved one: everything checked and pinned before work is queued."""
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,15 +11,18 @@ from app.corpus import store as corpora
 from app.curation.accept import AcceptSpec
 from app.curation.novelty import DedupSpec
 from app.digest import digest
-from app.errors import FieldError, Invalid, NotFound
+from app.errors import Invalid
 from app.evaluations.pin import pinned
 from app.jobs import quota
 from app.jobs.arm_spec import FewShotSpec
 from app.jobs.arms import Arm, ResolvedArm, arms_of
 from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.comparable import check_alike, check_arms, pinned_arms
-from app.jobs.limits import require_rates
+from app.jobs.judges import ResolvedJudge, resolve_judge
+from app.jobs.limits import require_rates, require_token_price
+from app.jobs.named import named
 from app.jobs.publication import check_publication
+from app.jobs.sampling import sampling_of
 from app.jobs.schemas import JobSpec
 from app.jobs.target import target_of
 from app.jobs.tariff import adds_up
@@ -31,13 +34,9 @@ from app.prompts.template import Template
 from app.seeds import store as seeds
 from app.seeds.plan import SeedPlan
 from app.teachers import store as teachers
-from app.teachers.models import Teacher
-from app.teachers.sampling import Sampling
 
 _ROWS_CHECKED = 1_000
 """Rows written in the document that are checked against the template before anything is queued."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,7 @@ class Resolved:
     """Every reference with its version, every default written out."""
     arms: Sequence[ResolvedArm]
     seed_version_id: UUID | None
+    judge: ResolvedJudge | None
     columns: dict[str, str]
     dedup: DedupSpec
     num_records: int
@@ -83,7 +83,8 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     if spec.publish is not None:
         teachers_ = [each.teacher for each in arms]
         await check_publication(session, corpus, first.columns, spec.publish, teachers_)
-    _check_rates(spec, arms)
+    judge = await resolve_judge(session, spec.accept.judge, first.columns, "/accept/judge")
+    _check_rates(spec, arms, judge)
     _check_strata(spec, plan)
     target = target_of(spec, arms, max(plan.count, 1) * plan.cells)
     limits = spec.limits.model_copy(update={"max_candidates": target.limit})
@@ -91,7 +92,7 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         update={
             **pinned_arms(spec, arms, target.rows),
             "seeds": spec.seeds.model_copy(update={"dataset": seed_ref}),
-            "accept": await _accept(session, spec, arms),
+            "accept": await _accept(session, spec, arms, judge),
             "dedup": dedup,
             "num_records": None if spec.compare else target.records,
             "limits": limits,
@@ -101,6 +102,7 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
         spec=resolved,
         arms=arms,
         seed_version_id=seed_id,
+        judge=judge,
         columns=first.columns,
         dedup=dedup,
         num_records=target.records,
@@ -109,11 +111,15 @@ async def resolve(session: AsyncSession, spec: JobSpec) -> Resolved:
     )
 
 
-def _check_rates(spec: JobSpec, arms: Sequence[ResolvedArm]) -> None:
+def _check_rates(spec: JobSpec, arms: Sequence[ResolvedArm], judge: ResolvedJudge | None) -> None:
     caps = spec.limits.model_dump()
     rates = [teachers.rates_of(each.teacher) for each in arms]
     for each, told in zip(arms, rates, strict=True):
         require_rates(caps, told, str(each.arm.teacher), "/limits")
+    if judge is not None:
+        of_judge = teachers.rates_of(judge.teacher)
+        require_token_price(spec.limits.cost, of_judge, str(judge.teacher.ref), "/limits")
+        rates.append(of_judge)
     if spec.limits.cost is not None and not adds_up(rates):
         raise Invalid.at(
             "/limits/cost",
@@ -152,7 +158,7 @@ async def _arm(session: AsyncSession, arm: Arm) -> ResolvedArm:
     looking = prompts.resolve_template(session, spec.template)
     version = await named(arm.at("template"), spec.template, looking)
     few_shot, few_shot_id = await _few_shot(session, arm, version.template)
-    sampling = _sampling(arm, version.template, teacher)
+    sampling = sampling_of(spec.sampling, version.template, teacher, arm.at)
     changes = {"template": version.ref, "few_shot": few_shot, "sampling": sampling}
     return ResolvedArm(
         arm=replace(arm, spec=arm.spec.model_copy(update=changes)),
@@ -163,28 +169,20 @@ async def _arm(session: AsyncSession, arm: Arm) -> ResolvedArm:
     )
 
 
-async def _accept(session: AsyncSession, spec: JobSpec, arms: Sequence[ResolvedArm]) -> AcceptSpec:
+async def _accept(
+    session: AsyncSession,
+    spec: JobSpec,
+    arms: Sequence[ResolvedArm],
+    judge: ResolvedJudge | None,
+) -> AcceptSpec:
     held = spec.accept.decontaminate
     against = await pinned(session, spec.corpus.namespace, held, "/accept/decontaminate")
     formats = {each.template.template.format for each in arms}
-    changes: dict[str, Any] = {"decontaminate": against}
+    changes: dict[str, Any] = {"decontaminate": against, "judge": judge and judge.spec}
     if len(formats) > 1 and spec.accept.parse is None:
         changes["parse"] = None  # each arm's as its template asks for it
     accept = spec.accept.resolved(arms[0].template.template.format)
     return accept.model_copy(update=changes)
-
-
-async def named(field: str, value: object, looking: Awaitable[T]) -> T:
-    """A thing the document names; that there is none is the document's fault."""
-    try:
-        return await looking
-    except NotFound as missing:
-        raise Invalid(
-            missing.code,
-            f"{field}: {missing.detail}",
-            hint=missing.hint,
-            errors=[FieldError(field, missing.detail, str(value))],
-        ) from missing
 
 
 async def _few_shot(
@@ -236,33 +234,3 @@ def _check_rows(plan: SeedPlan, template: Template) -> None:
         values = plan.row(item).values
         for place, problem in validator.problems(template.complete(values)):
             raise Invalid.at(f"/seeds{place}", f"{problem}, in the row {values}"[:500])
-
-
-def _sampling(arm: Arm, template: Template, teacher: Teacher) -> Sampling:
-    spec = arm.spec
-    given = spec.sampling.model_dump(exclude_unset=True) if spec.sampling else {}
-    sampling = Sampling.model_validate({**template.sampling, **given})
-    for field, problem, value in _beyond(sampling, teacher):
-        raise Invalid.at(arm.at(f"sampling/{field}"), problem, value)
-    return sampling
-
-
-def _beyond(sampling: Sampling, teacher: Teacher) -> Iterator[tuple[str, str, Any]]:
-    """What this teacher is known not to do."""
-    able = teacher.known_capabilities
-    if able is None:
-        return
-    if able.context_length is not None and sampling.max_tokens >= able.context_length:
-        most = f"should be below {able.context_length}, the teacher's context length"
-        yield "max_tokens", most, sampling.max_tokens
-    if sampling.n > 1 and not able.n:
-        yield "n", "should be 1: this teacher gives one sample to a request", sampling.n
-    if sampling.random_seed is not None and not able.random_seed:
-        why = "should be left out: this teacher is registered without random_seed"
-        yield "random_seed", why, sampling.random_seed
-    if sampling.wants_logprobs and not able.logprobs:
-        field = "logprobs" if sampling.top_logprobs is None else "top_logprobs"
-        yield field, "should be left out: this teacher gives none", getattr(sampling, field)
-    elif (sampling.top_logprobs or 0) > (able.max_logprobs or 0) and able.max_logprobs is not None:
-        most = f"should be at most {able.max_logprobs}, what this teacher gives"
-        yield "top_logprobs", most, sampling.top_logprobs

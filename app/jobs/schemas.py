@@ -140,6 +140,8 @@ class FunnelView(BaseModel):
     generated: int
     parsed: int
     filtered: int
+    judged: int
+    """As `filtered`, where there is no judge."""
     novel: int
     accepted: int
     reasons: dict[str, int] = Field(examples=[{"dedup.exact": 4, "parse.json.schema": 2}])
@@ -153,6 +155,7 @@ class FunnelView(BaseModel):
             generated=counted["generated"],
             parsed=counted["parsed"],
             filtered=counted["filtered"],
+            judged=counted["judged"],
             novel=counted["novel"],
             accepted=counted["accepted"],
             reasons=dict(reasons),
@@ -164,6 +167,9 @@ class TokensView(BaseModel):
     completion: int
     cached: int
     """Of the prompt tokens, those that the teacher's prefix cache served."""
+    judge_prompt: int
+    """Those that its judge was asked with, in no other count."""
+    judge_completion: int
 
     @classmethod
     def of(cls, account: Ledger) -> "TokensView":
@@ -171,6 +177,8 @@ class TokensView(BaseModel):
             prompt=account.prompt_tokens,
             completion=account.completion_tokens,
             cached=account.cached_tokens,
+            judge_prompt=account.judge_prompt_tokens,
+            judge_completion=account.judge_completion_tokens,
         )
 
 

@@ -1,7 +1,7 @@
 """The one transaction that turns outcomes into rows: records, rejects, sample states, progress."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +10,8 @@ from app.corpus import replies as stored_replies
 from app.corpus import search
 from app.corpus import store as corpus
 from app.corpus.bands import Bands
-from app.corpus.candidate import Candidate, Rejected, Reply, Target
+from app.corpus.candidate import Candidate, Place, Rejected, Reply, Target
+from app.corpus.judgements import Judged
 from app.jobs import lease, novelty, quota, store
 from app.jobs.lease import Claim, Progress
 from app.jobs.novelty import Strata
@@ -44,15 +45,17 @@ async def settle(
     strata: Strata | None = None,
     bands: Bands | None = None,
     *,
+    judged: Mapping[Place, Judged] | None = None,
     is_new: bool = False,
 ) -> set[UUID]:
     """Write what became of a batch, all or nothing; answers which of its strata are closed, if the
     job has any. Raises `LeaseLost`.
 
-    `replies` are the stored ones that the outcomes came from; their tokens are counted here, with
-    the outcome, so that a crash between keeping and settling counts nothing twice. Settling the
-    same batch again changes nothing: the commit of the first time may have been cut off from us.
-    Only of a batch that `is_new`, none of it can have been settled before.
+    `replies` are the stored ones that the outcomes came from, and `judged` is what was said of
+    them for this job; the tokens of both are counted here, with the outcome, so that a crash
+    between keeping and settling counts nothing twice. Settling the same batch again changes
+    nothing: the commit of the first time may have been cut off from us. Only of a batch that
+    `is_new`, none of it can have been settled before.
     """
     await lease.fence(session, claim)
     ended = set() if is_new else await store.ended(session, [o.place for o in outcomes])
@@ -61,6 +64,7 @@ async def settle(
         replies = [r for r in replies if r.place not in ended]
     if not outcomes:
         return set()
+    heard = [judged[o.place] for o in outcomes if o.place in judged] if judged else []
     candidates = [o for o in outcomes if isinstance(o, Candidate)]
     with DEDUP_SECONDS.time():
         duplicates, over = await quota.add(session, claim.job_id, target, candidates, strata, bands)
@@ -95,6 +99,8 @@ async def settle(
             prompt_tokens=sum(r.completion.prompt_tokens for r in replies),
             completion_tokens=sum(r.completion.completion_tokens for r in replies),
             cached_tokens=sum(r.completion.cached_tokens for r in replies),
+            judge_prompt_tokens=sum(one.prompt_tokens for one in heard),
+            judge_completion_tokens=sum(one.completion_tokens for one in heard),
         ),
     )
     if strata is None:

@@ -5,7 +5,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import arm_rows, forecast, novelty, quota, smoke, spent, store, workers
+from app.jobs import (
+    arm_rows,
+    forecast,
+    judges,
+    novelty,
+    quota,
+    smoke,
+    spent,
+    store,
+    workers,
+)
 from app.jobs.ledger import Ledger
 from app.jobs.models import Job
 from app.jobs.schemas import JobView
@@ -40,12 +50,17 @@ async def why_waiting(
     """Of these jobs, those that wait for something: the state to show, and why."""
     waiting = [job for job in jobs if job.state in {"queued", "running"}]
     needed = await arm_rows.needed(session, waiting)
-    away = await teachers.away(session, {one for each in needed.values() for one in each})
+    judged = await judges.of_jobs(session, [job.id for job in waiting])
+    asked = [*needed.values(), *judged.values()]
+    away = await teachers.away(session, {one for each in asked for one in each})
     found = {
         job_id: ("waiting_for_teacher", "; ".join(away[one] for one in wanted))
         for job_id, wanted in needed.items()
         if wanted and all(one in away for one in wanted)
     }
+    for job_id, wanted in judged.items():
+        if lacking := [f"judge: {away[one]}" for one in wanted if one in away]:
+            found[job_id] = ("waiting_for_teacher", "; ".join(lacking))
     stuck = [j for j in waiting if j.id not in found and not accounts[j.id].chunks_running]
     if stuck and (why := (await workers.crew(session, ())).idle) is not None:
         found |= {job.id: (job.state, why) for job in stuck}

@@ -1,9 +1,10 @@
 """What a job has spent, and which of its limits it has reached.
 
-All of it is read off the ledger. Tokens count with the chunk in which they were settled, and cost
-what the teacher asks for them now. GPU hours are the parts of its teacher's time (`clock.py`) that
-went to the job's chunks, times the teacher's GPUs. Wall time is what its events say: from the first
-claim on, without the time between a pause and what ended it.
+All of it is read off the ledger. Tokens, those of judges included, count with the chunk in which
+they were settled, and cost what is asked for them now. GPU hours are the parts of its teacher's
+time (`clock.py`) that went to the job's chunks, times the teacher's GPUs; of a judge's time there
+is no account. Wall time is what its events say: from the first claim on, without the time between a
+pause and what ended it.
 """
 
 from collections import defaultdict
@@ -46,7 +47,7 @@ class SpentView(BaseModel):
     """What a job has used so far of what can be limited."""
 
     tokens: int
-    """Of prompts and completions."""
+    """Of prompts and completions, those of its judge included."""
     gpu_hours: float | None
     """Null where the teacher does not say how many GPUs it has."""
     wall_time_seconds: float = Field(examples=[127.5])
@@ -128,14 +129,23 @@ def _spent(rows: Sequence[Any]) -> Spent:
         rates.cost(row.prompt_tokens, row.completion_tokens, row.teacher_seconds)
         for row, rates in by_teacher
     ]
-    if len({row.currency for row, rates in by_teacher if rates.priced}) > 1:
+    currencies = {row.currency for row, rates in by_teacher if rates.priced}
+    first = rows[0]
+    if first.judge_prompt_tokens:
+        judge = Rates(first.judge_prompt_price, first.judge_completion_price, None, None, None)
+        costs.append(judge.cost(first.judge_prompt_tokens, first.judge_completion_tokens, 0))
+        currencies |= {first.judge_currency} if judge.priced else set()
+    if len(currencies) > 1:
         costs = []  # prices in several currencies do not add up
+    of_teachers = sum(row.prompt_tokens + row.completion_tokens for row in rows)
     return Spent(
-        tokens=sum(row.prompt_tokens + row.completion_tokens for row in rows),
+        tokens=of_teachers + first.judge_prompt_tokens + first.judge_completion_tokens,
         gpu_hours=_sum(hours),
-        wall_time=float(rows[0].wall_time),
+        wall_time=float(first.wall_time),
         cost=_sum(costs),
-        currency=next((row.currency for row in rows if row.currency is not None), None),
+        currency=next(
+            (row.currency for row in rows if row.currency is not None), first.judge_currency
+        ),
     )
 
 
@@ -159,6 +169,9 @@ _ROWS = text(f"""
         coalesce(used.completion_tokens, 0) AS completion_tokens,
         coalesce(used.teacher_seconds, 0) AS teacher_seconds,
         t.prompt_price, t.completion_price, t.currency, t.gpus, t.gpu_hour_price,
+        judged.judge_prompt_tokens, judged.judge_completion_tokens,
+        priced.prompt_price AS judge_prompt_price,
+        priced.completion_price AS judge_completion_price, priced.currency AS judge_currency,
         (
             SELECT coalesce(sum(extract(epoch FROM until - at)), 0) FROM (
                 SELECT at, data ->> 'state' AS state,
@@ -177,5 +190,16 @@ _ROWS = text(f"""
         WHERE c.job_id = j.id GROUP BY c.teacher_id
     ) AS used ON true
     LEFT JOIN teacher AS t ON t.id = used.teacher_id
+    LEFT JOIN LATERAL (
+        SELECT coalesce(CAST(sum(judge_prompt_tokens) AS int8), 0) AS judge_prompt_tokens,
+            coalesce(CAST(sum(judge_completion_tokens) AS int8), 0) AS judge_completion_tokens
+        FROM chunk WHERE job_id = j.id
+    ) AS judged ON true
+    LEFT JOIN LATERAL (
+        SELECT max(q.prompt_price) AS prompt_price, max(q.completion_price) AS completion_price,
+            max(q.currency) AS currency
+        FROM teacher AS q WHERE q.id IN (SELECT teacher_id FROM job_judge WHERE job_id = j.id)
+        HAVING count(*) = 1  -- of several, nobody knows which said how much
+    ) AS priced ON true
     WHERE j.id = ANY(:jobs)
 """)  # noqa: S608

@@ -125,6 +125,8 @@ async def ledgers(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, 
             prompt_tokens=row.prompt_tokens,
             completion_tokens=row.completion_tokens,
             cached_tokens=row.cached_tokens,
+            judge_prompt_tokens=row.judge_prompt_tokens,
+            judge_completion_tokens=row.judge_completion_tokens,
             chunks_ready=row.ready,
             chunks_running=row.running,
         )
@@ -142,6 +144,8 @@ _LEDGERS = text("""
             CAST(sum(prompt_tokens) AS int8) AS prompt_tokens,
             CAST(sum(completion_tokens) AS int8) AS completion_tokens,
             CAST(sum(cached_tokens) AS int8) AS cached_tokens,
+            CAST(sum(judge_prompt_tokens) AS int8) AS judge_prompt_tokens,
+            CAST(sum(judge_completion_tokens) AS int8) AS judge_completion_tokens,
             count(*) FILTER (WHERE state = 'ready') AS ready,
             count(*) FILTER (WHERE state = 'running') AS running
         FROM chunk WHERE job_id = ANY(:jobs) GROUP BY job_id

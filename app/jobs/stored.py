@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from app.evaluations import load as evaluations
 from app.jobs import store
 from app.jobs.blueprint import Blueprint, asked
 from app.jobs.documents import ImportSpec, ReprocessSpec
+from app.jobs.judge import Judge, read_judge
 from app.jobs.models import Job
 from app.jobs.sources import read_source, told
 from app.jobs.store import Starts
@@ -34,6 +35,7 @@ class Told:
     blueprints: Sequence[Blueprint] = ()
     """None for what was imported."""
     starts: Starts | None = None
+    judge: Judge | None = None
 
     def chain(self, item: int) -> Chain:
         return self.chains[arm_of(item)]
@@ -61,6 +63,24 @@ class Stored:
     """It asks nobody, so it has nothing in flight."""
     strata = None
     """Nothing is left to be asked for, so that none is counted."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether anybody scores some of its records."""
+        return any(told.judge is not None for told in self.told.values())
+
+    def judge_of(self, reply: Reply) -> Judge | None:
+        return self._told(reply).judge
+
+    async def current(self, session: AsyncSession) -> "Stored":
+        """The same, with what the registrations of its judges say now."""
+        if not self.judged:
+            return self
+        told = {
+            job_id: replace(one, judge=one.judge and await one.judge.current(session))
+            for job_id, one in self.told.items()
+        }
+        return replace(self, told=told)
 
     def chain_of(self, reply: Reply) -> Chain:
         return self._told(reply).chain(reply.source.item if reply.source else reply.place.item)
@@ -117,7 +137,7 @@ async def _read_told(session: AsyncSession, job: Job) -> dict[UUID, Told]:
             taken_in.dedup.on,
             contamination=await evaluations.load(session, taken_in.accept.decontaminate or ()),
         )
-        return {job.id: Told([chain])}
+        return {job.id: Told([chain], judge=await read_judge(session, taken_in.accept.judge))}
     spec = ReprocessSpec.model_validate(job.document)
     template = None
     if spec.template is not None:
@@ -127,5 +147,6 @@ async def _read_told(session: AsyncSession, job: Job) -> dict[UUID, Told]:
         source = await read_source(session, each)
         chains = await source.chains(session, spec, template)
         starts = await store.chunk_starts(session, each.id)
-        found[each.id] = Told(chains, source.blueprints, starts)
+        judge = await read_judge(session, source.accepts(spec, template).judge)
+        found[each.id] = Told(chains, source.blueprints, starts, judge)
     return found

@@ -87,6 +87,8 @@ async def _queue(session: AsyncSession, resolved: Resolved, corpus: Corpus) -> J
     session.add(job)
     await session.flush()
     session.add_all(_arms(resolved, job))
+    if resolved.judge is not None:
+        session.add(resolved.judge.row(job.id))
     await session.flush()
     if job.stratified:
         await quota.divide(session, job.id, resolved.spec.seeds, job.num_records)

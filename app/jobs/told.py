@@ -46,5 +46,7 @@ def show_job(job: dict[str, Any], *, as_json: bool) -> None:
 
 
 def stages(funnel: dict[str, Any]) -> str:
-    names = ("generated", "parsed", "filtered", "novel", "accepted")
+    names = ["generated", "parsed", "filtered", "novel", "accepted"]
+    if funnel["judged"] != funnel["filtered"]:
+        names.insert(3, "judged")
     return " → ".join(f"{stage} {funnel[stage]}" for stage in names)

@@ -95,6 +95,7 @@ class Worker:
     def __post_init__(self) -> None:
         tools, silence = self.tools, self.lease.total_seconds()
         self.shares = Shares(tools.database, tools.clients, UUID(self.holder), silence)
+        tools.admitted = self.shares.of
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.corpus.item import ROWS
 from app.corpus.models import Corpus
 from app.datasets.models import Dataset, DatasetPull, DatasetVersion
-from app.jobs.models import Job, JobArm
+from app.jobs.models import Job, JobArm, JobJudge
 from app.names import Ref
 from app.prompts.models import FewShotName, StoredFewShot, StoredTemplate, TemplateName
 from app.seeds.models import SeedDataset, SeedVersion
@@ -27,6 +27,8 @@ class _Versioned:
     used: Any
     asked: Any = None
     """The same of an arm, where arms may differ in it."""
+    judged: Any = None
+    """The same of a judge."""
 
 
 VERSIONED = {
@@ -36,6 +38,7 @@ VERSIONED = {
         StoredTemplate.template_id == TemplateName.id,
         Job.template_version_id,
         JobArm.template_version_id,
+        JobJudge.template_version_id,
     ),
     "few_shot": _Versioned(
         FewShotName,
@@ -73,17 +76,25 @@ class Bad:
 
 
 async def jobs_with(
-    session: AsyncSession, used: Any, asked: Any, ids: Sequence[UUID]
+    session: AsyncSession, used: Any, asked: Any, judged: Any, ids: Sequence[UUID]
 ) -> Sequence[Bad]:
-    """Those that have it in the column `used`, or in `asked` of an arm."""
+    """Those that have it in the column `used`, or in `asked` of an arm, or in `judged` of who
+    scored all of its records.
+    """
     arms: defaultdict[UUID, list[int]] = defaultdict(list)
     if asked is not None:
         found = select(JobArm.job_id, JobArm.arm).where(asked.in_(ids)).order_by(JobArm.arm)
         for row in await session.execute(found):
             arms[row.job_id].append(row.arm)
-    query = select(Job).where(used.in_(ids) | Job.id.in_(arms)).order_by(Job.id)
+    scored: set[UUID] = set()
+    if judged is not None:
+        scored.update(await session.scalars(select(JobJudge.job_id).where(judged.in_(ids))))
+    query = select(Job).where(used.in_(ids) | Job.id.in_({*arms, *scored})).order_by(Job.id)
     jobs = (await session.scalars(query)).all()
-    return [Bad(job, tuple(arms[job.id]) if len(arms[job.id]) < job.arms else ()) for job in jobs]
+    return [
+        Bad(job, () if job.id in scored or len(arms[job.id]) == job.arms else tuple(arms[job.id]))
+        for job in jobs
+    ]
 
 
 def _arrays(bad: Sequence[Bad]) -> dict[str, Any]:

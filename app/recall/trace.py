@@ -11,7 +11,7 @@ from app.datasets import pulls
 from app.datasets.schemas import PullView
 from app.errors import NotFound
 from app.jobs import store as jobs
-from app.jobs.models import Job, JobArm
+from app.jobs.models import Job, JobArm, JobJudge
 from app.jobs.sources import told
 from app.names import Ref
 from app.recall import store
@@ -72,14 +72,16 @@ async def _jobs(session: AsyncSession, suspect: Suspect) -> Sequence[Bad]:
             return [Bad(await jobs.get(session, job_id))]
         case Ref() as ref if suspect.kind == "teacher":
             teacher = await teachers.get(session, ref)
-            return await store.jobs_with(session, Job.teacher_id, JobArm.teacher_id, [teacher.id])
+            return await store.jobs_with(
+                session, Job.teacher_id, JobArm.teacher_id, JobJudge.teacher_id, [teacher.id]
+            )
         case Ref() as ref:
             ids = await store.version_ids(session, suspect.kind, ref)
             if not ids:
                 code = _MISSING[suspect.kind]
                 raise NotFound(code, f"there is no {suspect}".replace("_", "-"))
             kind = store.VERSIONED[suspect.kind]
-            return await store.jobs_with(session, kind.used, kind.asked, ids)
+            return await store.jobs_with(session, kind.used, kind.asked, kind.judged, ids)
 
 
 async def _versions(

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_tables_26771b53"
+revision = "20261121_tables_59a39966"
 down_revision = "20261121_ground"
 branch_labels = None
 depends_on = None
@@ -167,6 +167,25 @@ def upgrade() -> None:
         ["job_id"],
         unique=False,
         postgresql_where=sa.text("kind = 'chunk_lost'"),
+    )
+    op.create_table(
+        "judgement",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("sample", sa.SmallInteger(), nullable=False),
+        sa.Column("question", sa.LargeBinary(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("score", sa.Double(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("job_id", "item", "sample", name=op.f("pk_judgement")),
     )
     op.create_table(
         "record",
@@ -1216,6 +1235,8 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("completion_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("cached_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("judge_prompt_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("judge_completion_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("teacher_seconds", sa.Double(), server_default="0", nullable=False),
         sa.Column("clock_from", sa.Double(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -1286,6 +1307,28 @@ def upgrade() -> None:
     op.create_index(op.f("ix_job_arm_teacher_id"), "job_arm", ["teacher_id"], unique=False)
     op.create_index(
         op.f("ix_job_arm_template_version_id"), "job_arm", ["template_version_id"], unique=False
+    )
+    op.create_table(
+        "job_judge",
+        sa.Column("job_id", sa.UUID(), nullable=False),
+        sa.Column("teacher_id", sa.UUID(), nullable=False),
+        sa.Column("template_version_id", sa.UUID(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_job_judge_job_id")),
+        sa.ForeignKeyConstraint(
+            ["teacher_id"], ["teacher.id"], name=op.f("fk_job_judge_teacher_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["template_version_id"],
+            ["template_version.id"],
+            name=op.f("fk_job_judge_template_version_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "job_id", "teacher_id", "template_version_id", name=op.f("pk_job_judge")
+        ),
+    )
+    op.create_index(op.f("ix_job_judge_teacher_id"), "job_judge", ["teacher_id"], unique=False)
+    op.create_index(
+        op.f("ix_job_judge_template_version_id"), "job_judge", ["template_version_id"], unique=False
     )
     op.create_table(
         "wave",

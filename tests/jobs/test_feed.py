@@ -18,7 +18,7 @@ from app.teachers.sampling import Sampling
 PROMPT = Prompt((Message("user", "Why?"),), bytes(16))
 
 
-def feed_of(client: TeacherClient, count: int, course: Course) -> Feed:
+def feed_of(client: TeacherClient, count: int, course: Course) -> Feed[Question]:
     asker = Asker(client, Sampling(), None, 10)
     questions = deque(Question(item, {}, None, PROMPT) for item in range(count))
 

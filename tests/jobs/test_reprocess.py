@@ -92,7 +92,7 @@ async def test_ten_thousand_replies_are_decided_anew_without_a_call(
     )
     assert len(fake.asked) == asked
     assert again["state"] == "finished"
-    assert again["tokens"] == {"prompt": 0, "completion": 0, "cached": 0}
+    assert set(again["tokens"].values()) == {0}
     assert again["before"] == first["funnel"]
     assert again["funnel"]["generated"] == 10_000
     assert again["funnel"]["reasons"]["filter.length.too_short"] > 1_000

@@ -196,3 +196,16 @@ async def test_a_teacher_that_only_embeds_gets_no_jobs(ready: httpx.AsyncClient)
         assert (await ready.post("/v1/teachers", json=body)).status_code == 201
     refused = await ready.post("/v1/jobs", json=spec(teacher="vectors"))
     assert refused.json()["errors"][0]["field"] == "/teacher"
+
+
+async def test_sampling_that_does_not_go_with_the_templates_is_refused(
+    ready: httpx.AsyncClient,
+) -> None:
+    """Each of the two is right by itself: the template's temperature, the document's n."""
+    cold = TEMPLATE.replace("response:", "sampling: {temperature: 0}\nresponse:", 1)
+    assert (await ready.post("/v1/templates", json={"name": "cold", "source": cold})).is_success
+    answer = await ready.post("/v1/jobs", json=spec(template="cold", sampling={"n": 2}))
+    assert answer.status_code == 422, answer.text
+    [error] = answer.json()["errors"]
+    assert error["field"] == "/sampling"
+    assert "temperature 0" in error["problem"]

@@ -46,6 +46,8 @@ def funnel_stages(manifest: Manifest) -> list[tuple[str, int]]:
     by_reason.update(told.rejected)
     counted = stages.count(by_reason)
     came = [(_CAME[stage.value], counted[stage]) for stage in stages.Stage if stage.value in _CAME]
+    if counted[stages.Stage.JUDGED] == counted[stages.Stage.FILTERED]:
+        came.remove((_CAME["judged"], counted[stages.Stage.JUDGED]))  # there is none, or it is kind
     return [("replies", told.generated), *came[1:], ("in this version", manifest.rows)]
 
 
@@ -53,6 +55,7 @@ _CAME = {
     "generated": "replies",
     "parsed": "could be read",
     "filtered": "passed the filters",
+    "judged": "satisfied the judge",
     "novel": "were new",
 }
 

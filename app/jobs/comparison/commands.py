@@ -55,6 +55,7 @@ class _Figure:
 _FIGURES = (
     _Figure("yield", "yield", " points", 100),
     _Figure("novelty", "novelty", " points", 100),
+    _Figure("score", "score by the judge"),
     _Figure("completion_tokens", "tokens of a reply"),
     _Figure("tokens_per_record", "tokens per record"),
     _Figure("cost_per_record", "cost of 1,000 records", times=1000),

@@ -1,7 +1,7 @@
 """The arms of a job side by side, each as if it had been alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,13 +21,14 @@ from app.jobs.comparison.schemas import (
 )
 from app.jobs.models import Job
 from app.jobs.schemas import JobSpec
-from app.jobs.tariff import Tariff, adds_up, currency_of, tariff_of
+from app.jobs.tariff import Tariff, tariff_of
 from app.teachers.rates import Rates
 
 _SHARES = ("yield", "novelty")
 _COLUMNS = (
     *("row", "ended", "accepted", "elsewhere", "compared", "replies"),
     *("prompt_tokens", "completion_tokens"),
+    *("scored", "score", "judge_prompt_tokens", "judge_completion_tokens"),
 )
 
 
@@ -37,11 +38,14 @@ class Made:
 
     columns: Mapping[str, Sums]
     prices: Rates | None
+    """Of its teacher; with `judge`, of whom it was judged by."""
+    judge: Rates | None
 
     def over(self, rows: Sums) -> "Made":
         """Of these rows alone, in their order."""
         kept = np.isin(self.columns["row"], rows)
-        return Made({name: column[kept] for name, column in self.columns.items()}, self.prices)
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return replace(self, columns=columns)
 
     def total(self, name: str) -> int:
         return int(self.columns[name].sum())
@@ -56,22 +60,26 @@ class Made:
             "novelty": (kept, of["compared"]),
             "completion_tokens": (of["completion_tokens"], of["replies"]),
             "tokens_per_record": (of["prompt_tokens"] + of["completion_tokens"], kept),
+            "score": (of["score"], of["scored"]),
         }
         if self.prices is not None:
-            prompt, completion = (
-                (self.prices.prompt_price or 0) / 1e6,
-                (self.prices.completion_price or 0) / 1e6,
-            )
-            cost = of["prompt_tokens"] * prompt + of["completion_tokens"] * completion
+            cost = _cost(self.prices, of["prompt_tokens"], of["completion_tokens"])
+            if self.judge is not None:
+                asked, said = of["judge_prompt_tokens"], of["judge_completion_tokens"]
+                cost = cost + _cost(self.judge, asked, said)
             found["cost_per_record"] = cost, kept
         return found
 
     @cached_property
     def estimates(self) -> Mapping[str, Estimate | None]:
-        return {
-            name: (intervals.share if name in _SHARES else intervals.ratio)(*sums)
-            for name, sums in self.ratios.items()
-        }
+        how = {**dict.fromkeys(_SHARES, intervals.share), "score": intervals.mean}
+        return {name: how.get(name, intervals.ratio)(*sums) for name, sums in self.ratios.items()}
+
+
+def _cost(rates: Rates, prompt_tokens: Sums, completion_tokens: Sums) -> Sums:
+    """Row by row, by the token."""
+    prompt, completion = (rates.prompt_price or 0) / 1e6, (rates.completion_price or 0) / 1e6
+    return prompt_tokens * prompt + completion_tokens * completion
 
 
 async def compare(session: AsyncSession, job: Job) -> ComparisonView:
@@ -83,13 +91,13 @@ async def compare(session: AsyncSession, job: Job) -> ComparisonView:
             hint="A document with `compare`, or with several teachers, has arms to compare.",
         )
     tariff = _by_token(await tariff_of(session, job))
-    made = await _read(session, job, tariff or {})
+    made = await _read(session, job, tariff)
     reasons = await store.reasons(session, job.id)
     return ComparisonView(
         job_id=job.id,
         state=job.state,
         paired=job.compares,
-        currency=currency_of(tariff.values()) if tariff else None,
+        currency=tariff.currency if tariff else None,
         arms=[
             _arm(job, arm, made, reasons.get(arm.number, {}))
             for arm in arms_of(JobSpec.model_validate(job.document))
@@ -98,27 +106,26 @@ async def compare(session: AsyncSession, job: Job) -> ComparisonView:
 
 
 def _by_token(tariff: Tariff | None) -> Tariff | None:
-    """Where every arm's teacher is paid by the token, in one currency: the hours of its GPUs are
-    shared between arms and cannot be told apart by the row.
+    """Where every arm's teacher, and the judge, is paid by the token, in one currency: the hours of
+    its GPUs are shared between arms and cannot be told apart by the row.
     """
-    if tariff is None or not adds_up(tariff.values()):
-        return None
-    return tariff if all(each.by_token for each in tariff.values()) else None
+    return tariff if tariff and tariff.adds_up and tariff.by_token else None
 
 
-async def _read(session: AsyncSession, job: Job, tariff: Tariff) -> list[Made]:
+async def _read(session: AsyncSession, job: Job, tariff: Tariff | None) -> list[Made]:
     none: Sums = np.empty((0, 1 + len(_COLUMNS)))
     pages = [none]
     async for page in store.rows(session, job.id):
         read = [[row.arm, *(getattr(row, name) for name in _COLUMNS)] for row in page]
         pages.append(np.array(read, dtype=np.float64))
     table = np.concatenate(pages)
-    return [_made(table[table[:, 0] == arm, 1:], tariff.get(arm)) for arm in range(job.arms)]
+    return [_made(table[table[:, 0] == arm, 1:], arm, tariff) for arm in range(job.arms)]
 
 
-def _made(rows: Sums, prices: Rates | None) -> Made:
+def _made(rows: Sums, arm: int, tariff: Tariff | None) -> Made:
     rows = rows[np.argsort(rows[:, 0])]
-    return Made({name: rows[:, at] for at, name in enumerate(_COLUMNS)}, prices)
+    columns = {name: rows[:, at] for at, name in enumerate(_COLUMNS)}
+    return Made(columns, tariff.arms[arm] if tariff else None, tariff.judge if tariff else None)
 
 
 def _arm(job: Job, arm: Arm, made: Sequence[Made], reasons: dict[str, int]) -> ArmView:

@@ -5,7 +5,7 @@ records. A row is one observation, however many samples it has.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
 
@@ -56,6 +56,21 @@ def ratio(amount: Sums, made: Sums) -> Estimate | None:
     """How much of something for each of another: the ratio estimator with its linearised variance
     (Cochran, Sampling Techniques, 3rd ed., 1977, section 6.3) times Student's t.
     """
+    found = _ratio(amount, made)
+    if found is None or found.low is None:
+        return found
+    return replace(found, low=max(0.0, found.low))
+
+
+def mean(amount: Sums, made: Sums) -> Estimate | None:
+    """As `ratio`, of what each row has of its own, which may be less than nothing. A row that made
+    none says nothing of it, and is no observation.
+    """
+    there = made > 0
+    return _ratio(amount[there], made[there])
+
+
+def _ratio(amount: Sums, made: Sums) -> Estimate | None:
     total = float(made.sum())
     if not total:
         return None
@@ -63,7 +78,7 @@ def ratio(amount: Sums, made: Sums) -> Estimate | None:
     if len(made) < 2:  # noqa: PLR2004
         return Estimate(value, None, None)
     off = student(len(made) - 1) * sqrt(_variance(amount, made, value))
-    return Estimate(value, max(0.0, value - off), value + off)
+    return Estimate(value, value - off, value + off)
 
 
 def _variance(amount: Sums, made: Sums, value: float) -> float:

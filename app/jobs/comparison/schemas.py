@@ -38,17 +38,22 @@ class Figures(BaseModel):
     """Accepted of all samples that have ended."""
     novelty: EstimateView | None
     """New of those that passed all filters, and were compared with the corpus."""
+    score: EstimateView | None
+    """What the judge gave on average to those that passed all filters, kept or not; null without a
+    judge."""
     completion_tokens: EstimateView | None
     """Of one reply."""
     tokens_per_record: EstimateView | None
     """Prompt and completion tokens, of all samples, for each accepted one."""
     cost_per_record: EstimateView | None
-    """The same in money, at the teacher's prices of today. Null where it has none."""
+    """The same in money, at the prices of today, with what the judge costs. Null where one of them
+    has no price by the token."""
 
 
 class Differences(BaseModel):
     yield_: DifferenceView | None = Field(alias="yield", serialization_alias="yield")
     novelty: DifferenceView | None
+    score: DifferenceView | None
     completion_tokens: DifferenceView | None
     tokens_per_record: DifferenceView | None
     cost_per_record: DifferenceView | None

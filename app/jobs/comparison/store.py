@@ -47,9 +47,13 @@ _ROWS = text("""
         count(*) FILTER (WHERE s.outcome = 'accepted' OR s.reason LIKE 'dedup.%') AS compared,
         count(c.item) AS replies,
         coalesce(CAST(sum(c.prompt_tokens) AS int8), 0) AS prompt_tokens,
-        coalesce(CAST(sum(c.completion_tokens) AS int8), 0) AS completion_tokens
+        coalesce(CAST(sum(c.completion_tokens) AS int8), 0) AS completion_tokens,
+        count(q.score) AS scored, coalesce(sum(q.score), 0) AS score,
+        coalesce(CAST(sum(q.prompt_tokens) AS int8), 0) AS judge_prompt_tokens,
+        coalesce(CAST(sum(q.completion_tokens) AS int8), 0) AS judge_completion_tokens
     FROM sample AS s
     LEFT JOIN completion AS c USING (job_id, item, sample)
+    LEFT JOIN judgement AS q USING (job_id, item, sample)
     LEFT JOIN lost ON lost.item = s.item AND lost.sample = s.sample
     WHERE s.job_id = :job
     GROUP BY s.item % :in_arm % :most, s.item / :in_arm

@@ -17,6 +17,7 @@ from app.jobs.columns import check_columns, policy_of
 from app.jobs.documents import ImportSpec, Source
 from app.jobs.imports.arrival import Arrival
 from app.jobs.imports.wishes import Wishes
+from app.jobs.judges import resolve_judge
 from app.jobs.models import Job
 from app.jobs.plan import stored_per_chunk
 from app.names import Ref
@@ -33,9 +34,11 @@ async def submit_import(session: AsyncSession, ref: Ref, arrival: Arrival, wishe
     corpus = await corpora.find(session, ref)
     accept = (wishes.accept or AcceptSpec()).resolved("json")
     against = await pinned(session, ref.namespace, accept.decontaminate, "query.accept")
-    accept = accept.model_copy(update={"decontaminate": against})
-    spec = _resolve(ref, corpus, arrival, wishes, accept)
     columns = _columns(corpus, arrival)
+    judge = await resolve_judge(session, accept.judge, columns, "query.accept/judge")
+    changes = {"decontaminate": against, "judge": judge and judge.spec}
+    accept = accept.model_copy(update=changes)
+    spec = _resolve(ref, corpus, arrival, wishes, accept)
     corpus, _ = await corpora.get_or_create(session, ref, spec.dedup)
     await shadow.require_open(session, corpus.id)
     if not await corpora.settle(session, corpus.id, columns, spec.dedup):
@@ -57,6 +60,8 @@ async def submit_import(session: AsyncSession, ref: Ref, arrival: Arrival, wishe
     )
     session.add(job)
     await session.flush()
+    if judge is not None:
+        session.add(judge.row(job.id))
     await intake.copy(session, job.id, corpus.id, arrival.spool.blocks(_BLOCK))
     await deal.plan(session, job, first_row=0, rows=rows, per_chunk=stored_per_chunk(rows))
     await tickets.issue_stored(session)

@@ -16,7 +16,7 @@ from app import shell
 from app.jobs.progress.stream import Told, follow
 from app.jobs.used import used
 
-_STAGES = ("generated", "parsed", "filtered", "novel", "accepted")
+_STAGES = ("parsed", "filtered", "judged", "novel")
 _TEACHER_EVERY = 5.0
 _SPEED_OVER = 30.0
 """Seconds over which the speed is measured."""
@@ -77,7 +77,9 @@ class _View:
             TextColumn("{task.fields[note]}"),
             console=shell.out,
         )
-        names = ("records" if self._asks else "replies", *_STAGES[1:-1])
+        judged = (job["document"].get("accept") or {}).get("judge") is not None
+        stages = [name for name in _STAGES if judged or name != "judged"]
+        names = ("records" if self._asks else "replies", *stages)
         self.tasks: dict[str, TaskID] = {
             name: self.bars.add_task(name, total=None, note="") for name in names
         }
@@ -146,8 +148,8 @@ class _View:
                 doing.append(
                     f"teacher: {self.load['running']} running, {self.load['waiting']} waiting"
                 )
-        if funnel["filtered"]:
-            doing.append(f"{funnel['novel'] / funnel['filtered']:.0%} new")
+        if funnel["judged"]:
+            doing.append(f"{funnel['novel'] / funnel['judged']:.0%} new")
         doing.append(f"{now['ledger']['open']} open")
         lines = ["   ".join(doing)]
         if self._asks:

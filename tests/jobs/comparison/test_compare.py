@@ -14,6 +14,7 @@ from app.jobs.commands import commands
 from tests.fake_teacher import FakeTeacher
 from tests.fake_teacher.behaviour import Behaviour, says
 from tests.jobs.conftest import TEMPLATE, Drain, adds_up, spec
+from tests.jobs.judged import judge, seated
 
 EXAMPLES = [
     {"inputs": {"topic": f"t{n}"}, "response": {"question": f"Q{n}?", "answer": f"A{n}."}}
@@ -137,6 +138,33 @@ async def test_an_arm_is_measured_as_if_it_had_been_alone(
     assert first["figures"]["tokens_per_record"]["value"] == pytest.approx(tokens / 3)
     assert first["figures"]["cost_per_record"]["value"] == pytest.approx(cost / 3)
     assert found["currency"] == "EUR"
+
+
+async def test_the_arms_are_scored_by_one_judge(
+    both: httpx.AsyncClient, drain: Drain, fake: FakeTeacher
+) -> None:
+    """It gives the second arm's longer answers two points more."""
+    fake.when(answers)
+
+    def generous(body: dict[str, Any]) -> Behaviour:
+        asked = str(body["messages"][-1]["content"])
+        return says(
+            json.dumps({"why": "", "score": (3 if "x" * 30 in asked else 1) + ("tea" in asked)})
+        )
+
+    with FakeTeacher() as bench:
+        await seated(both, bench.when(generous))
+        job = await finished(both, drain, smoke=False, accept=judge())
+    found = (await both.get(f"/v1/jobs/{job['id']}/comparison")).json()
+    first, second = (arm["figures"]["score"] for arm in found["arms"])
+    # A third of the first arm's samples are about tea; nothing came of the second's about ships.
+    assert first["value"] == pytest.approx(4 / 3)
+    assert second["value"] == pytest.approx(7 / 2)
+    assert first["low"] < first["value"] < first["high"]
+    apart = found["arms"][1]["difference"]["score"]
+    assert apart["value"] == pytest.approx(7 / 2 - 4 / 3)
+    assert apart["differs"] is True
+    assert found["arms"][0]["candidates"] == 30, "also those that lost to a duplicate have a score"
 
 
 async def test_an_arms_records_are_found_and_recalled_apart(
