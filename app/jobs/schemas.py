@@ -1,16 +1,15 @@
 """The job document, and a job as it is shown."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from app.curation import funnel
 from app.curation.accept import AcceptSpec
 from app.curation.novelty import DedupSpec
 from app.datasets.spec import PublishSpec
+from app.jobs.account import FunnelView, LedgerView, TokensView
 from app.jobs.arm_spec import CompareSpec, FewShot, Teachers
 from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
@@ -110,76 +109,6 @@ class JobSpec(
             return value
         said = [name for name in ("teacher", "template") if all(arm.get(name) for arm in arms)]
         return {name: arms[0][name] for name in said if arms} | value
-
-
-class LedgerView(BaseModel):
-    """planned = accepted + rejected + failed + cancelled + open, at every moment."""
-
-    planned: int
-    accepted: int
-    rejected: int
-    failed: int
-    cancelled: int
-    open: int
-
-    @classmethod
-    def of(cls, account: Ledger) -> "LedgerView":
-        return cls(
-            planned=account.planned,
-            accepted=account.accepted,
-            rejected=account.rejected,
-            failed=account.failed,
-            cancelled=account.cancelled,
-            open=account.open,
-        )
-
-
-class FunnelView(BaseModel):
-    """How many samples came how far, and why the others did not."""
-
-    generated: int
-    parsed: int
-    filtered: int
-    judged: int
-    """As `filtered`, where there is no judge."""
-    novel: int
-    accepted: int
-    reasons: dict[str, int] = Field(examples=[{"dedup.exact": 4, "parse.json.schema": 2}])
-
-    @classmethod
-    def of(cls, accepted: int, reasons: Mapping[str, int]) -> "FunnelView":
-        by_reason: dict[str | None, int] = {None: accepted}
-        by_reason.update(reasons)
-        counted = {stage.value: number for stage, number in funnel.count(by_reason).items()}
-        return cls(
-            generated=counted["generated"],
-            parsed=counted["parsed"],
-            filtered=counted["filtered"],
-            judged=counted["judged"],
-            novel=counted["novel"],
-            accepted=counted["accepted"],
-            reasons=dict(reasons),
-        )
-
-
-class TokensView(BaseModel):
-    prompt: int
-    completion: int
-    cached: int
-    """Of the prompt tokens, those that the teacher's prefix cache served."""
-    judge_prompt: int
-    """Those that its judge was asked with, in no other count."""
-    judge_completion: int
-
-    @classmethod
-    def of(cls, account: Ledger) -> "TokensView":
-        return cls(
-            prompt=account.prompt_tokens,
-            completion=account.completion_tokens,
-            cached=account.cached_tokens,
-            judge_prompt=account.judge_prompt_tokens,
-            judge_completion=account.judge_completion_tokens,
-        )
 
 
 class StratumView(BaseModel):

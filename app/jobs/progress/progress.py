@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from app.jobs.account import FunnelView, LedgerView, TokensView
 from app.jobs.forecast import ForecastView
 from app.jobs.ledger import Ledger
 from app.jobs.limits import LimitsView
 from app.jobs.models import Job
-from app.jobs.schemas import FunnelView, LedgerView, TokensView
 from app.jobs.spent import Spent, SpentView
 
 
