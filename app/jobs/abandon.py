@@ -12,17 +12,6 @@ MOST_LOSSES = 5
 """A chunk whose holders died so often without getting on is taken to be what kills them."""
 
 
-async def some_are_lost(session: AsyncSession) -> bool:
-    """Whether somebody who holds a chunk shows no sign of life, or too many died with one."""
-    return bool(await session.scalar(_SOME_ARE_LOST, {"most": MOST_LOSSES}))
-
-
-_SOME_ARE_LOST = text("""
-    SELECT EXISTS (SELECT FROM chunk WHERE state = 'running' AND lease_until < clock_timestamp())
-        OR EXISTS (SELECT FROM chunk WHERE state = 'ready' AND losses >= :most)
-""")
-
-
 async def abandon(session: AsyncSession) -> Collection[UUID]:
     """Fail the open samples of chunks that killed every holder; answers the jobs they are of."""
     rows = (await session.execute(_ABANDON, {"most": MOST_LOSSES})).all()

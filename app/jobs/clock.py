@@ -34,6 +34,11 @@ STOPPED = f"""
 """A part of a statement: the clocks, once the `chunks` of each `teacher_id` in `let_go` have been
 let go of."""
 
+LET_GO = """
+    teacher_seconds = teacher_seconds + coalesce(clock.seconds - clock_from, 0), clock_from = NULL
+"""
+"""What it means for a chunk that is let go of, where `clock` is as above."""
+
 STARTED = f"""
     clock AS (
         INSERT INTO teacher_clock AS k (teacher_id, running, seconds, at)

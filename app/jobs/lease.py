@@ -1,10 +1,10 @@
-"""Who works on which chunk. All SQL that writes chunks.
+"""Who works on which chunk, for as long as it shows life (see `app.jobs.reap` for the others).
 
 A claim raises the chunk's epoch; every later write of that holder names chunk and epoch, so a
 holder that lost its claim changes nothing. Leases end by the database's clock alone.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.corpus.item import arm_of
 from app.jobs import events
-from app.jobs.clock import CHUNKS, STARTED, STOPPED
+from app.jobs.clock import CHUNKS, LET_GO, STARTED, STOPPED
 from app.jobs.judges import READY
 
 
@@ -255,9 +255,6 @@ async def close(session: AsyncSession, claim: Claim) -> None:
         await events.note(session, claim.job_id, "chunk_failed", **which, failed=failed)
 
 
-_LET_GO = """
-    teacher_seconds = teacher_seconds + coalesce(clock.seconds - clock_from, 0), clock_from = NULL
-"""
 _CLOSE = text(f"""
     WITH mine AS (
         SELECT id, teacher_id FROM {CHUNKS} AS c WHERE id = :chunk
@@ -265,7 +262,7 @@ _CLOSE = text(f"""
         SELECT teacher_id, 1 AS chunks FROM mine
     ), {STOPPED}
     UPDATE chunk SET state = 'done', holder = NULL, lease_until = NULL, ended_at = now(),
-        cancelled = samples - accepted - rejected - failed, {_LET_GO}
+        cancelled = samples - accepted - rejected - failed, {LET_GO}
     FROM mine LEFT JOIN clock USING (teacher_id)
     WHERE chunk.id = mine.id RETURNING failed
 """)  # noqa: S608  (put together from constants, as below)
@@ -289,7 +286,7 @@ _HAND_BACK = text(f"""
         SELECT teacher_id, 1 AS chunks FROM mine
     ), {STOPPED}
     UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, losses = losses + :lost,
-        {_LET_GO}
+        {LET_GO}
     FROM mine LEFT JOIN clock USING (teacher_id)
     WHERE chunk.id = mine.id
 """)  # noqa: S608
@@ -309,34 +306,3 @@ _CANCEL_READY = text("""
         SELECT id FROM chunk WHERE job_id = :job AND state = 'ready' FOR UPDATE SKIP LOCKED
     )
 """)
-
-
-async def reap(session: AsyncSession) -> Sequence[UUID]:
-    """Take chunks from holders that show no sign of life; answers the jobs they are of."""
-    rows = sorted((await session.execute(_REAP)).all(), key=lambda row: row.job_id)
-    for row in rows:
-        said = events.which(row.arm, row.seq) | {"losses": row.losses, "holder": row.holder}
-        await events.note(session, row.job_id, "chunk_lost", **said)
-    return [row.job_id for row in rows]
-
-
-# Clocks are locked in the order of teachers, so that two sweeps wait for each other rather than
-# deadlock.
-_REAP = text(f"""
-    WITH silent AS (
-        SELECT id, holder FROM chunk WHERE state = 'running' AND lease_until < clock_timestamp()
-        FOR UPDATE SKIP LOCKED
-    ), mine AS (
-        SELECT id, silent.holder, teacher_id FROM {CHUNKS} AS c JOIN silent USING (id)
-    ), let_go AS (
-        SELECT k.teacher_id, n AS chunks
-        FROM (SELECT teacher_id, count(*) AS n FROM mine GROUP BY teacher_id) AS counted
-        JOIN teacher_clock AS k USING (teacher_id)
-        ORDER BY k.teacher_id FOR UPDATE OF k
-    ), {STOPPED}
-    UPDATE chunk SET state = 'ready', holder = NULL, lease_until = NULL, epoch = chunk.epoch + 1,
-        losses = chunk.losses + 1, {_LET_GO}
-    FROM mine LEFT JOIN clock USING (teacher_id)
-    WHERE chunk.id = mine.id
-    RETURNING chunk.job_id, chunk.arm, chunk.seq, chunk.losses, mine.holder
-""")  # noqa: S608

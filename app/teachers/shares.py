@@ -63,7 +63,8 @@ async def take(
 ) -> Share:
     """The worker's share from now on; nothing for a teacher that is no more. The worker must not
     have let out more than it says until it knows the answer. Others have a share for `silence`
-    seconds after their last sign of life.
+    seconds after their last sign of life, or after the start of the database: while it was away
+    nobody could show any.
     """
     known = {"teacher": teacher_id, "worker": worker_id, "silence": silence, "alive": ALIVE}
     await session.execute(_LOCK, known)
@@ -109,7 +110,8 @@ _SEEN = text("""
         SELECT array_agg(places) AS others, bool_or(isolates) AS others_isolate
         FROM teacher_share
         WHERE teacher_id = teacher.id AND worker_id <> :worker
-          AND seen_at > clock_timestamp() - make_interval(secs => :silence)
+          AND greatest(seen_at, pg_postmaster_start_time())
+              > clock_timestamp() - make_interval(secs => :silence)
     ) AS s ON true
     WHERE id = :teacher
 """)

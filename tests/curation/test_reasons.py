@@ -19,7 +19,7 @@ def given() -> set[str]:
     """Every reason that stands in the source of curation."""
     found: set[str] = set()
     for path in CURATION.glob("*.py"):
-        reason = r'"((?:finish|text)\.[a-z_]+|filter\.contamination\.[a-z]+)"'
+        reason = r'"((?:finish|text|judge)\.[a-z_]+|filter\.contamination\.[a-z]+)"'
         found |= set(re.findall(reason, path.read_text("utf-8")))
     for name in parsers.names:
         source = (CURATION / "parsers" / f"{name}.py").read_text("utf-8")

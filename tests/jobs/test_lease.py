@@ -17,6 +17,7 @@ from app.jobs.chunk import work
 from app.jobs.lane import Course
 from app.jobs.lease import LeaseLost
 from app.jobs.loaded import Tools
+from app.jobs.reap import reap
 from app.jobs.room import Room
 from app.jobs.worker import Held, Worker
 from tests.jobs.conftest import Drain, adds_up, claim_one, spec
@@ -45,7 +46,7 @@ async def test_a_stale_holder_can_change_nothing(
     assert stale is not None
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
-        assert [str(each) for each in await lease.reap(session)] == [job_id]
+        assert [str(each) for each in await reap(session, timedelta(0))] == [job_id]
     fresh = await claim_one(tools, "quick")
     assert fresh is not None
     assert fresh.chunk_id == stale.chunk_id
@@ -71,9 +72,21 @@ async def test_a_sign_of_life_keeps_a_chunk(
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
         key = (claim.chunk_id, claim.epoch)
         assert await lease.renew(session, [key], timedelta(seconds=30)) == {key}
-        assert await lease.reap(session) == []
+        assert await reap(session, timedelta(0)) == []
         await session.execute(text("UPDATE chunk SET epoch = epoch + 1"))
         assert await lease.renew(session, [key], timedelta(seconds=30)) == set()
+
+
+async def test_nobody_is_silent_while_the_database_is_away(
+    ready: httpx.AsyncClient, tools: Tools, database: Database
+) -> None:
+    await submitted(ready, num_records=8)
+    await claim_one(tools, "me")
+    async with database.unit_of_work() as session:
+        await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
+        up: timedelta = await session.scalar(text("SELECT now() - pg_postmaster_start_time()"))
+        assert await reap(session, up + timedelta(hours=1)) == []
+        assert await reap(session, up)
 
 
 async def test_a_claim_that_no_task_knows_of_ends_with_its_lease(
@@ -94,7 +107,7 @@ async def test_a_claim_that_no_task_knows_of_ends_with_its_lease(
             await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
         await worker._renew()
         async with database.unit_of_work() as session:
-            assert len(await lease.reap(session)) == 1
+            assert len(await reap(session, timedelta(0))) == 1
             await lease.fence(session, known)
             with pytest.raises(LeaseLost):
                 await lease.fence(session, unknown)
@@ -176,7 +189,7 @@ async def test_a_chunk_that_kills_every_holder_is_failed_and_the_job_goes_on(
                 text("UPDATE chunk SET lease_until = now() - interval '1 s' WHERE id = :id"),
                 {"id": claim.chunk_id},
             )
-            await lease.reap(session)
+            await reap(session, timedelta(0))
     async with database.unit_of_work() as session:
         assert len(list(await abandon(session))) == 1
     await drain()

@@ -19,6 +19,7 @@ from app.jobs.amounts import Seconds, Tokens, short_count, short_time
 from app.jobs.chunk import work
 from app.jobs.lane import Course
 from app.jobs.loaded import Tools
+from app.jobs.reap import reap
 from app.jobs.room import Room
 from app.jobs.sweep import sweep
 from app.jobs.worker import Held, Worker
@@ -224,7 +225,7 @@ async def test_the_time_of_holders_that_died_counts_until_their_leases_end_and_n
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '9 h'"))
     assert (await seen(ready, job_id))["spent"]["gpu_hours"] == pytest.approx(2, abs=0.01)
     async with database.unit_of_work() as session:
-        assert len(await lease.reap(session)) == 2
+        assert len(await reap(session, timedelta(0))) == 2
     await passes(database, 5)
     assert (await seen(ready, job_id))["spent"]["gpu_hours"] == pytest.approx(2, abs=0.01)
 

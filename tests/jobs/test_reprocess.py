@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.db import Database
 from app.jobs import chunk, lease
 from app.jobs.lane import Course
 from app.jobs.loaded import Tools
+from app.jobs.reap import reap
 from app.jobs.semantic import take_turn
 from tests.fake_teacher import FakeTeacher
 from tests.fake_teacher.behaviour import Behaviour, says
@@ -244,7 +246,7 @@ async def die_after(tools: Tools, database: Database, batches: int) -> None:
         assert await chunk._settle(claim, job, tools, await anext(stored), [], {}, set(), Course())
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
-        assert await lease.reap(session)
+        assert await reap(session, timedelta(0))
     with pytest.raises(lease.LeaseLost):
         await chunk._settle(claim, job, tools, await anext(stored), [], {}, set(), Course())
 

@@ -47,13 +47,19 @@ def test_shares_never_add_up_to_more_than_the_cap_and_everybody_gets_one_in_the_
 
 
 async def taken(
-    database: Database, teacher: UUID, worker: UUID, out: int = 0, *, isolates: bool = False
+    database: Database,
+    teacher: UUID,
+    worker: UUID,
+    out: int = 0,
+    *,
+    isolates: bool = False,
+    silence: float = 30.0,
 ) -> Share:
     async with database.unit_of_work() as session:
         said = Said(
             out, isolates, out, 8, {"http://a": {"in_flight": out, "limit": 8, "trouble": None}}
         )
-        return await shares.take(session, teacher, worker, said, 30.0)
+        return await shares.take(session, teacher, worker, said, silence)
 
 
 async def test_whoever_comes_later_gets_what_the_others_can_give_up(database: Database) -> None:
@@ -78,7 +84,12 @@ async def test_whoever_comes_later_gets_what_the_others_can_give_up(database: Da
     async with database.unit_of_work() as session:
         silent = "UPDATE teacher_share SET seen_at = now() - interval '1 hour' WHERE worker_id = :w"
         await session.execute(text(silent), {"w": one})
-    assert (await taken(database, teacher, two)).places == 8
+        up = await session.scalar(
+            text("SELECT extract(epoch FROM now() - pg_postmaster_start_time())")
+        )
+    # It could not say anything while the database was away.
+    assert (await taken(database, teacher, two, silence=float(up) + 600)).places == 4
+    assert (await taken(database, teacher, two, silence=1.0)).places == 8
 
 
 async def test_racing_workers_never_have_more_than_the_cap_together(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Following a job."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -9,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database
-from app.jobs import events, lease
+from app.jobs import events
 from app.jobs.loaded import Tools
+from app.jobs.reap import reap
 from app.main import create_app
 from app.settings import Settings
 from app.teachers import store as teachers
@@ -147,7 +149,7 @@ async def test_a_chunk_whose_holder_fell_silent_is_told_of(
     await claim_one(tools, "silent")
     async with database.unit_of_work() as session:
         await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
-        await lease.reap(session)
+        await reap(session, timedelta(0))
     await drain()
     lost = [data for _, kind, data in await followed(ready, job_id) if kind == "chunk_lost"]
     assert [(one["chunk"], one["losses"], one["holder"]) for one in lost] == [(0, 1, "silent")]
