@@ -94,6 +94,13 @@ def show(value: Any, *, as_json: bool, columns: Sequence[str] = ()) -> None:
     out.print(table)
 
 
+def line(name: str, value: Any) -> None:
+    """One thing for people, behind its name; nothing where there is nothing to say."""
+    if value not in (None, "", {}):
+        out.print(f"[bold]{name}[/]", end=" ")
+        out.print(str(value), markup=False)
+
+
 def _cell(row: Mapping[str, Any], column: str) -> str:
     value: Any = row
     for part in column.split("."):

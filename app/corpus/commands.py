@@ -251,34 +251,42 @@ def deletions(
 
 def _tell(found: dict[str, Any]) -> None:
     if "reason" in found:
-        _line("refused", f"{found['reason']} {found['value']} (threshold {found['threshold']})")
+        shell.line("refused", verdict(found))
     for name, value in (found["fields"] or {}).items():
-        _line(name, value)
+        shell.line(name, value)
     lineage, trace = found["lineage"], found["trace"]
     if found.get("winner"):
-        _line("was there first", found["winner"]["id"])
+        shell.line("was there first", found["winner"]["id"])
     if lineage is None:
         return
     shell.out.rule("made from")
     for name in ("kind", "arm", "template", "inputs", "sampling", "file", "created_at"):
-        _line(name, lineage[name])
-    _line("job", lineage["reply"]["job_id"])
-    _line("few-shot set", (lineage["few_shot"] or {}).get("set"))
-    _line("seed", {k: v for k, v in (lineage["seed"] or {}).items() if v not in (None, {})})
-    _line("teacher", {k: v for k, v in (lineage["teacher"] or {}).items() if v is not None})
+        shell.line(name, lineage[name])
+    shell.line("job", lineage["reply"]["job_id"])
+    shell.line("few-shot set", (lineage["few_shot"] or {}).get("set"))
+    shell.line("seed", {k: v for k, v in (lineage["seed"] or {}).items() if v not in (None, {})})
+    shell.line("teacher", {k: v for k, v in (lineage["teacher"] or {}).items() if v is not None})
     if trace["verified"] is not None:
         verified = "as it was sent" if trace["verified"] else "NOT as it was sent"
         shell.out.rule(f"prompt, {verified}")
     for message in trace["prompt"] or []:
-        _line(message["role"], message["content"])
+        shell.line(message["role"], message["content"])
     shell.out.rule("reply")
     shell.out.print(trace["reply"]["content"], markup=False)
 
 
-def _line(name: str, value: Any) -> None:
-    if value not in (None, "", {}):
-        shell.out.print(f"[bold]{name}[/]", end=" ")
-        shell.out.print(str(value), markup=False)
+def verdict(found: dict[str, Any]) -> str:
+    """What was found, the value that was measured, what it was held against, and what is to be
+    said about it.
+    """
+    parts = [found["reason"]]
+    if found["value"] is not None:
+        parts.append(str(found["value"]))
+    if found["threshold"] is not None:
+        parts.append(f"(threshold {found['threshold']})")
+    if found.get("detail"):
+        parts.append(f"- {found['detail']}")
+    return " ".join(parts)
 
 
 def _show(page: dict[str, Any], columns: Sequence[str], *, as_json: bool) -> None:

@@ -128,7 +128,7 @@ def _of_teachers(teachers: list[dict[str, Any]]) -> Iterator[Metric]:
         labels=("teacher",),
     )
     for one in teachers:
-        for kind in ("prompt", "completion", "cached"):
+        for kind in ("prompt", "completion", "cached", "judge_prompt", "judge_completion"):
             tokens.add_metric((one["teacher"], kind), one[kind])
         away.add_metric((one["teacher"],), float(one["away"]))
         out.add_metric((one["teacher"],), one["in_flight"])
@@ -172,6 +172,18 @@ _FACTS = text("""
             accepted int8, rejected int8, failed int8, cancelled int8, prompt_tokens int8,
             completion_tokens int8, cached_tokens int8
         )
+    ), judged AS (
+        SELECT q.teacher_id,
+            sum(coalesce(CAST(account ->> 'judge_prompt_tokens' AS int8), of_chunks.prompt))
+                AS prompt,
+            sum(coalesce(CAST(account ->> 'judge_completion_tokens' AS int8), of_chunks.completion))
+                AS completion
+        FROM job_judge AS q JOIN job AS j ON j.id = q.job_id
+        CROSS JOIN LATERAL (
+            SELECT sum(judge_prompt_tokens) AS prompt, sum(judge_completion_tokens) AS completion
+            FROM chunk WHERE j.account IS NULL AND chunk.job_id = j.id
+        ) AS of_chunks
+        GROUP BY q.teacher_id
     ), alive AS (
         SELECT id, in_flight FROM worker
         WHERE seen_at > clock_timestamp() - make_interval(secs => :silence)
@@ -186,13 +198,19 @@ _FACTS = text("""
             coalesce(sum(s.prompt_tokens), 0) AS prompt,
             coalesce(sum(s.completion_tokens), 0) AS completion,
             coalesce(sum(s.cached_tokens), 0) AS cached,
+            coalesce(max(judged.prompt), 0) AS judge_prompt,
+            coalesce(max(judged.completion), 0) AS judge_completion,
             coalesce((SELECT n FROM out WHERE out.teacher_id = t.id), 0) AS in_flight,
             coalesce((
                 SELECT sum(most) FROM teacher_share WHERE teacher_id = t.id
                   AND seen_at > clock_timestamp() - make_interval(secs => :silence)
             ), 0) AS "limit"
         FROM teacher AS t LEFT JOIN summed AS s ON s.teacher_id = t.id
-        GROUP BY t.id ORDER BY completion DESC, t.id LIMIT :teachers
+        LEFT JOIN judged ON judged.teacher_id = t.id
+        GROUP BY t.id
+        ORDER BY coalesce(sum(s.completion_tokens), 0) + coalesce(max(judged.completion), 0) DESC,
+            t.id
+        LIMIT :teachers
     )
     SELECT
         (

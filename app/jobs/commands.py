@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app import shell
+from app.corpus.commands import verdict
 from app.corpus.item import ROWS
 from app.jobs.comparison.commands import commands as comparison
 from app.jobs.control.commands import commands as control
@@ -69,13 +70,13 @@ def preview(
         arm = f", {row['arm']}" if row["arm"] else ""
         shell.out.rule(f"row {row['item'] % ROWS}{arm}")
         for message in row["prompt"][-1:]:
-            shell.out.print(f"[bold]{message['role']}[/] ", message["content"], markup=False)
+            shell.line(message["role"], message["content"])
         for sample in row["samples"]:
-            verdict = sample["verdict"]
-            shell.out.print("reply:", sample["reply"], markup=False)
-            shell.out.print(
-                "accepted" if verdict is None else f"refused: {verdict['reason']}", markup=False
-            )
+            shell.line("reply", sample["reply"])
+            refusal = sample["verdict"]
+            shell.line("verdict", f"refused: {verdict(refusal)}" if refusal else "accepted")
+            for flag in sample["flags"]:
+                shell.line("flag", verdict(flag))
 
 
 @commands.command()

@@ -42,7 +42,7 @@ async def test_what_all_processes_did_is_on_the_page(
     assert value(page, "limbeck_queue_depth") > 0
     assert value(page, "limbeck_workers", state="alive") == 0
     assert value(page, "limbeck_teacher_away", teacher="default/fake") == 0
-    for kind in ("prompt", "completion", "cached"):  # what a judge takes is another teacher's
+    for kind in ("prompt", "completion", "cached"):
         counted = value(page, "limbeck_teacher_tokens_total", teacher="default/fake", kind=kind)
         assert counted == tokens[kind]
     assert value(page, "limbeck_dedup_seconds_count") >= 1

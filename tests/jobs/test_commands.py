@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -44,6 +45,22 @@ async def test_a_job_is_held_changed_watched_cloned_and_retried(
     assert (await answer("cancel", clone["id"]))["state"] == "cancelled"
     assert (await run("retry", job_id)).exit_code == 1
     assert (await run("watch", clone["id"])).exit_code == 1
+
+
+async def test_a_preview_shows_what_is_asked_and_what_becomes_of_the_reply(
+    ready: httpx.AsyncClient, served: str, fake: FakeTeacher, tmp_path: Path
+) -> None:
+    few = {"name": "length", "field": "answer", "max_words": 1}
+    document = tmp_path / "job.json"
+    for action, said in (("drop", "verdict refused: "), ("flag", "verdict accepted\nflag ")):
+        body = spec(accept={"filters": [few | {"action": action}]})
+        document.write_text(json.dumps(body))
+        done = await run("preview", str(document), "--rows", "1")
+        assert done.exit_code == 0, done.output
+        assert re.search(r"^user \S", done.stdout, re.MULTILINE)
+        assert re.search(r"^reply \S", done.stdout, re.MULTILINE)
+        assert f"{said}filter.length.too_long " in done.stdout
+        assert "(threshold 1)" in done.stdout
 
 
 async def test_who_watches_a_job_that_its_smoke_gate_stops_is_shown_why(

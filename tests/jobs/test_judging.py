@@ -313,6 +313,10 @@ async def test_a_judge_is_paid_and_a_limit_of_cost_holds_for_it(
         + 10 * tokens["judge_prompt"] + 100 * tokens["judge_completion"]
     )  # fmt: skip
     assert job["spent"]["cost"] == pytest.approx(cost / 1e6)
+    page = (await court.get("/metrics")).text
+    for kind in ("judge_prompt", "judge_completion"):
+        labels = f'kind="{kind}",teacher="default/judge"'
+        assert f"limbeck_teacher_tokens_total{{{labels}}} {float(tokens[kind])}\n" in page
 
 
 async def test_what_is_erased_takes_along_what_was_said_of_it(

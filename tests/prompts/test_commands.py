@@ -83,7 +83,13 @@ def test_pushing_twice_makes_one_version_and_an_edit_makes_the_next(
     template.write_text(template.read_text().replace("more skill", "much more skill"))
     edited = json.loads(run("push", prompts / "evolve", "--json").output)
 
-    assert [one["name"] for one in first] == ["classify", "evolve", "question-answer", "rationale"]
+    assert [one["name"] for one in first] == [
+        "classify",
+        "evolve",
+        "grade",
+        "question-answer",
+        "rationale",
+    ]
     assert all(one["template_is_new"] and one["few_shot_is_new"] for one in first)
     assert not any(one["template_is_new"] or one["few_shot_is_new"] for one in again)
     assert [one["template"] for one in again] == [one["template"] for one in first]
