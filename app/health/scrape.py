@@ -178,7 +178,11 @@ _FACTS = text("""
                 AS prompt,
             sum(coalesce(CAST(account ->> 'judge_completion_tokens' AS int8), of_chunks.completion))
                 AS completion
-        FROM job_judge AS q JOIN job AS j ON j.id = q.job_id
+        FROM (
+            -- of several, nobody knows which said how much
+            SELECT job_id, CAST(min(CAST(teacher_id AS text)) AS uuid) AS teacher_id
+            FROM job_judge GROUP BY job_id HAVING count(DISTINCT teacher_id) = 1
+        ) AS q JOIN job AS j ON j.id = q.job_id
         CROSS JOIN LATERAL (
             SELECT sum(judge_prompt_tokens) AS prompt, sum(judge_completion_tokens) AS completion
             FROM chunk WHERE j.account IS NULL AND chunk.job_id = j.id

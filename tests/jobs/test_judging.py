@@ -59,6 +59,15 @@ async def away(database: Database) -> list[str]:
         return list(await session.scalars(found))
 
 
+def stuck_after_four(bench: FakeTeacher) -> Gate:
+    """What it is asked after that waits for the gate."""
+    gate = Gate()
+    bench.forgets()
+    bench.when(lambda _: Behaviour(gate=gate) if len(bench.asked) > 3 else None)
+    bench.when(scores)
+    return gate
+
+
 def flag(record: dict[str, Any]) -> dict[str, Any]:
     [found] = [one for one in record["flags"] if one["reason"].startswith("judge.")]
     return dict(found)
@@ -155,10 +164,7 @@ async def test_a_judge_that_is_away_costs_nothing_but_time(
     bench: FakeTeacher,
     database: Database,
 ) -> None:
-    bench.forgets()
-    gate = Gate()
-    bench.when(lambda _: Behaviour(gate=gate) if len(bench.asked) > 3 else None)
-    bench.when(scores)
+    gate = stuck_after_four(bench)
     job_id = await submitted(court, 8, accept=judge(min=0))
 
     async def dies() -> None:
@@ -190,10 +196,7 @@ async def test_a_judge_that_is_away_costs_nothing_but_time(
 async def test_what_a_judge_said_outlives_who_asked(
     court: httpx.AsyncClient, tools: Tools, fake: FakeTeacher, bench: FakeTeacher
 ) -> None:
-    bench.forgets()
-    gate = Gate()
-    bench.when(lambda _: Behaviour(gate=gate) if len(bench.asked) > 3 else None)
-    bench.when(scores)
+    gate = stuck_after_four(bench)
     job_id = await submitted(court, 8, accept=judge(min=0))
     claim = await claim_one(tools)
     assert claim is not None
