@@ -228,6 +228,8 @@ async def test_stored_replies_are_decided_by_the_scores_that_they_have(
         await drain()
         job = await seen(court, answer.json()["id"])
         assert job["state"] == "finished", job["reason"]
+        # It pays for what was asked for it, not for what was there.
+        assert (job["tokens"]["judge_prompt"] > 0) == (len(bench.asked) > asked)
         return {record["fields"]["question"] for record in await items(court, RECORDS)}
 
     assert await again() == kept
