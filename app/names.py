@@ -1,12 +1,17 @@
 """How things are named: `namespace/name`, and `namespace/name@3` for one of its versions."""
 
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from app.errors import FieldError, Invalid, NotFound
+
+T = TypeVar("T")
 
 DEFAULT_NAMESPACE = "default"
 
@@ -82,3 +87,18 @@ class Ref:
             "pattern": f"^({_PART}/)?{_PART}(@[1-9][0-9]{{0,8}})?$",
             "examples": ["question-answer", "support/faq@3"],
         }
+
+
+async def found_as(field: str, name: object, looking: Awaitable[T]) -> T:
+    """What a document names in this field; that there is none is the document's fault. Raises
+    `Invalid`.
+    """
+    try:
+        return await looking
+    except NotFound as missing:
+        raise Invalid(
+            missing.code,
+            f"{field}: {missing.detail}",
+            hint=missing.hint,
+            errors=[FieldError(field, missing.detail, str(name))],
+        ) from missing

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import FieldError, Invalid, NotFound
+from app.errors import Invalid
 from app.evaluations import store
-from app.names import Ref
+from app.names import Ref, found_as
 
 MOST_NAMED = 100
 
@@ -25,15 +25,6 @@ async def pinned(
         return tuple(Ref(one.namespace, one.name, v.version) for one, v in found)
     refs = []
     for number, ref in enumerate(named):
-        try:
-            one, version = await store.get(session, ref)
-        except NotFound as missing:
-            place = f"{at}/{number}"
-            raise Invalid(
-                missing.code,
-                f"{place}: {missing.detail}",
-                hint=missing.hint,
-                errors=[FieldError(place, missing.detail, str(ref))],
-            ) from missing
+        one, version = await found_as(f"{at}/{number}", ref, store.get(session, ref))
         refs.append(Ref(one.namespace, one.name, version.version))
     return tuple(dict.fromkeys(refs))

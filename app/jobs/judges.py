@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.curation.judge import JudgeSpec
 from app.errors import Invalid
 from app.jobs.models import JobJudge
-from app.jobs.named import named
 from app.jobs.sampling import sampling_of
+from app.names import found_as
 from app.prompts import store as prompts
 from app.prompts.template import Template
 from app.prompts.version import TemplateVersion
@@ -47,13 +47,13 @@ async def resolve_judge(
     """
     if spec is None:
         return None
-    teacher = await named(f"{at}/teacher", spec.teacher, teachers.get(session, spec.teacher))
+    teacher = await found_as(f"{at}/teacher", spec.teacher, teachers.get(session, spec.teacher))
     able = teacher.known_capabilities
     if able is not None and not able.chat:
         problem = "should be one that chats: this one embeds"
         raise Invalid.at(f"{at}/teacher", problem, str(spec.teacher))
     looking = prompts.resolve_template(session, spec.template)
-    version = await named(f"{at}/template", spec.template, looking)
+    version = await found_as(f"{at}/template", spec.template, looking)
     _check_inputs(version, fields, at)
     _check_score(spec, version.template, at)
     sampling = sampling_of(spec.sampling, version.template, teacher, lambda part: f"{at}/{part}")

@@ -17,10 +17,9 @@ from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.documents import ReprocessSpec
 from app.jobs.judges import ResolvedJudge, resolve_judge
 from app.jobs.models import Job
-from app.jobs.named import named
 from app.jobs.plan import stored_per_chunk
 from app.jobs.sources import Source, read_source, told
-from app.names import Ref
+from app.names import Ref, found_as
 from app.prompts import store as prompts
 from app.prompts.version import TemplateVersion
 
@@ -105,7 +104,7 @@ async def _resolve(session: AsyncSession, spec: ReprocessSpec) -> _Resolved:
     whole = None
     if spec.from_.corpus is not None:
         found = corpora.get(session, spec.from_.corpus)
-        whole = await named("/from/corpus", spec.from_.corpus, found)
+        whole = await found_as("/from/corpus", spec.from_.corpus, found)
     jobs = await _jobs(session, spec, whole)
     target = spec.corpus or _only_corpus(await _homes(session, jobs))
     corpus = await corpora.find(session, target)
@@ -114,7 +113,7 @@ async def _resolve(session: AsyncSession, spec: ReprocessSpec) -> _Resolved:
     template = None
     if spec.template is not None:
         looking = prompts.resolve_template(session, spec.template)
-        template = await named("/template", spec.template, looking)
+        template = await found_as("/template", spec.template, looking)
     sources = [await read_source(session, job) for job in await told(session, [j.id for j in jobs])]
     if not sources:
         raise Invalid.at("/from", "should have replies; nothing was said there yet")

@@ -20,13 +20,12 @@ from app.jobs.columns import check_columns, columns_of, policy_of
 from app.jobs.comparable import check_alike, check_arms, pinned_arms
 from app.jobs.judges import ResolvedJudge, resolve_judge
 from app.jobs.limits import require_rates, require_token_price
-from app.jobs.named import named
 from app.jobs.publication import check_publication
 from app.jobs.sampling import sampling_of
 from app.jobs.schemas import JobSpec
 from app.jobs.target import target_of
 from app.jobs.tariff import adds_up
-from app.names import Ref
+from app.names import Ref, found_as
 from app.prompts import store as prompts
 from app.prompts.few_shot import check_examples
 from app.prompts.json_schema import compile_schema
@@ -151,12 +150,12 @@ def _check_strata(spec: JobSpec, plan: SeedPlan) -> None:
 
 async def _arm(session: AsyncSession, arm: Arm) -> ResolvedArm:
     spec, at = arm.alone, arm.at("teacher")
-    teacher = await named(at, arm.teacher, teachers.get(session, arm.teacher))
+    teacher = await found_as(at, arm.teacher, teachers.get(session, arm.teacher))
     able = teacher.known_capabilities
     if able is not None and not able.chat:
         raise Invalid.at(at, "should be one that chats: this one embeds", str(arm.teacher))
     looking = prompts.resolve_template(session, spec.template)
-    version = await named(arm.at("template"), spec.template, looking)
+    version = await found_as(arm.at("template"), spec.template, looking)
     few_shot, few_shot_id = await _few_shot(session, arm, version.template)
     sampling = sampling_of(spec.sampling, version.template, teacher, arm.at)
     changes = {"template": version.ref, "few_shot": few_shot, "sampling": sampling}
@@ -193,7 +192,7 @@ async def _few_shot(
         return None, None
     name = spec.few_shot.set_
     looking = prompts.resolve_few_shot(session, name)
-    version = await named(arm.at("few_shot/set"), name, looking)
+    version = await found_as(arm.at("few_shot/set"), name, looking)
     examples = version.few_shot.examples
     k = spec.few_shot.k or len(examples)
     if k > len(examples):
@@ -209,7 +208,7 @@ async def _seeds(
 ) -> tuple[SeedPlan, Ref | None, UUID | None]:
     if spec.seeds.dataset is not None:
         name = spec.seeds.dataset
-        dataset, version = await named("/seeds/dataset", name, seeds.get(session, name))
+        dataset, version = await found_as("/seeds/dataset", name, seeds.get(session, name))
         plan = SeedPlan.of(spec.seeds, version.rows, version.columns)
         for template in templates:
             _check_inputs(plan, template)
