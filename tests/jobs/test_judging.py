@@ -214,6 +214,26 @@ async def test_what_a_judge_said_outlives_who_asked(
     assert asked_again(bench) == 4  # those that were in flight
 
 
+async def test_a_pause_leaves_no_answer_without_its_score(
+    court: httpx.AsyncClient, tools: Tools, bench: FakeTeacher
+) -> None:
+    gate = stuck_after_four(bench)
+    few = {"max_in_flight": 2}
+    assert (await court.patch("/v1/teachers/default/judge", json=few)).is_success
+    job_id = await submitted(court, 8, accept=judge(min=0))
+    claim = await claim_one(tools)
+    assert claim is not None
+    course = Course()
+    working = asyncio.create_task(chunk.work(claim, tools, course))
+    await bench.until(lambda record: record.in_flight == 2 == len(record.asked) - 4)
+    assert (await court.post(f"/v1/jobs/{job_id}/pause")).is_success
+    course.stop.set()  # as the worker does once it hears of it
+    gate.open()
+    await working
+    job = await seen(court, job_id)
+    assert (job["ledger"]["accepted"], job["ledger"]["open"]) == (8, 0)
+
+
 async def test_stored_replies_are_decided_by_the_scores_that_they_have(
     court: httpx.AsyncClient, drain: Drain, fake: FakeTeacher, bench: FakeTeacher
 ) -> None:
