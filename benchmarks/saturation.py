@@ -4,9 +4,10 @@
 
 The raw client keeps as many of the same prompts in flight as it is told, over a connection each
 that costs next to nothing, and does nothing with the replies. Limbeck is told no number: it finds
-one, in a first job that is not measured, up to `--max-in-flight`. Replies are as unequal as the
-model makes them. Both take turns, raw first and last, and are compared by what the teacher wrote in
-all: prompts and sampling are the same. Prints a table; `--json FILE` writes the figures.
+one in its first turn, which counts apart, up to `--max-in-flight`. Replies are as unequal as the
+model makes them. Both take turns, raw first and last, with the same prompts and sampling; each turn
+of Limbeck is compared with the two beside it. How far those two are from each other says how much
+of the ratio is the machine's mood. Prints each turn and a table; `--json FILE` writes the figures.
 
 A teacher that serves so many at a time and lets the rest wait, with replies that take unequally
 long, need be no engine: any server will do that counts the tokens of its replies. It shows whether
@@ -18,8 +19,9 @@ import asyncio
 import json
 import time
 from datetime import datetime
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from pathlib import Path
+from statistics import fmean
 
 import httpx
 import orjson
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=32, help="of the raw client")
     parser.add_argument("--max-in-flight", type=int, default=512, help="what Limbeck may try")
     parser.add_argument("--max-tokens", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=1, help="raw and Limbeck, so often")
+    parser.add_argument("--rounds", type=int, default=1, help="of Limbeck, after its first")
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
     asked = parser.parse_args()
     with service() as running:
@@ -72,26 +74,35 @@ def measure(running: Service, asked: argparse.Namespace) -> dict[str, float]:
     model = running.post("/v1/teachers", teacher)["model"]
     running.post("/v1/templates", {"name": "texts", "source": TEMPLATE})
     running.start("worker")
-    tokens, seconds, _ = through(running, asked, 0)
-    figures = {"Limbeck, finding its limit: tokens/s": tokens / seconds}
-    written, took = [0, 0], [0.0, 0.0]
-    for number in range(asked.rounds):
-        for who in (0, 1, 0):
-            round_ = 10 * (number + 1) + 3 * who + (written[who] > 0)
-            if who:
-                tokens, seconds, limit = through(running, asked, round_)
-            else:
-                tokens, seconds = uvloop.run(raw(asked, model, round_))
-            written[who] += tokens
-            took[who] += seconds
-    raw_rate, rate = written[0] / took[0], written[1] / took[1]
-    return figures | {
-        "raw: tokens/s": raw_rate,
-        "Limbeck: tokens/s": rate,
-        "Limbeck / raw": rate / raw_rate,
+    rates: list[float] = []
+    limit = 0
+
+    def turn(who: str) -> None:
+        nonlocal limit
+        if who == "raw":
+            tokens, seconds = uvloop.run(raw(asked, model, len(rates)))
+        else:
+            tokens, seconds, limit = through(running, asked, len(rates))
+        rates.append(tokens / seconds)
+        shown = f"{tokens:>8} tokens {seconds:>8.1f} s {rates[-1]:>8.1f} tokens/s"
+        print(f"{who:<8}{shown}", flush=True)
+
+    turn("raw")
+    for _ in range(asked.rounds + 1):
+        turn("Limbeck")
+        turn("raw")
+    of_raw, ours = rates[::2], rates[1::2]
+    beside = list(pairwise(of_raw))
+    first, *ratios = (rate / fmean(pair) for rate, pair in zip(ours, beside, strict=True))
+    return {
+        "raw: tokens/s": fmean(of_raw),
+        "Limbeck / raw": fmean(ratios),
+        "Limbeck / raw, lowest": min(ratios),
+        "Limbeck / raw, highest": max(ratios),
+        "Limbeck / raw, while it finds its limit": first,
+        "raw / the raw beside it, at most": max(max(pair) / min(pair) for pair in beside),
         "raw: requests in flight": float(asked.in_flight),
         "Limbeck: limit found": float(limit),
-        "Limbeck: seconds": took[1],
     }
 
 

@@ -1,7 +1,7 @@
 """Many requests in flight, each reply kept before its place is another's.
 
 That is what bounds the loss of a crash: an item is asked again only if its call was in flight.
-Replies that arrive while others are being committed are committed together right after.
+Replies that arrive together, or while others are being committed, are committed together.
 """
 
 import asyncio
@@ -60,12 +60,13 @@ async def ask_and_keep(
     strata are `dry` or become so. Answers what was wrong with the teacher, if that is why it
     stopped. Raises `LeaseLost`.
     """
-    keeper = _Keeper(claim, job, tools, kept)
+    asker = job.asker(tools)
+    keeper = _Keeper(claim, job, tools, kept, asker)
     asking = _ask_all(
         claim,
         job,
         tools,
-        job.asker(tools),
+        asker,
         questions,
         keeper,
         at_most=at_most,
@@ -145,9 +146,14 @@ class _Keeper:
     """Commits replies as they come."""
 
     def __init__(
-        self, claim: Claim, job: Loaded, tools: Tools, kept: asyncio.Queue[Kept | None]
+        self,
+        claim: Claim,
+        job: Loaded,
+        tools: Tools,
+        kept: asyncio.Queue[Kept | None],
+        asker: Asker,
     ) -> None:
-        self.groups: Groups[Sequence[Reply]] = Groups(self._commit)
+        self.groups: Groups[Sequence[Reply]] = Groups(self._commit, asker.presses)
         self._claim = claim
         self._corpus_id = job.target.corpus_id
         self._database = tools.database

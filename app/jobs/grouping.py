@@ -1,9 +1,16 @@
-"""Commits in groups: all that arrived while the group before was being committed."""
+"""Commits in groups: all that arrived while the group before was being committed, and right after
+that where nobody waits for it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+LINGER = 0.25
+"""Seconds. A commit each costs more than the rest of a reply where few come a second."""
+ENOUGH = 16
+"""Of a group: that many share a commit well, and the next ones come while it is under way."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -13,15 +20,26 @@ R = TypeVar("R")
 class Groups(Generic[T]):
     commit: Callable[[list[T]], Awaitable[None]]
     """Called with one group at a time."""
+    presses: Callable[[int], bool]
+    """Whether a group of so many should wait for no more."""
+    linger: float = LINGER
+    """Seconds a group waits for more at most."""
     _arrived: list[tuple[T, asyncio.Future[None]]] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _timer: asyncio.TimerHandle | None = None
+    """Runs from the first of a group on."""
     _closed: bool = False
 
     async def add(self, one: T) -> None:
         """Returns once it is safe."""
-        safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        safe: asyncio.Future[None] = loop.create_future()
         self._arrived.append((one, safe))
-        self._wake.set()
+        waiting = len(self._arrived)
+        if waiting >= ENOUGH or self.presses(waiting):
+            self._wake.set()
+        elif self._timer is None:
+            self._timer = loop.call_later(self.linger, self._wake.set)
         await safe
 
     async def while_running(self, adding: Coroutine[Any, Any, R]) -> R:
@@ -45,6 +63,9 @@ class Groups(Generic[T]):
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             group, self._arrived = self._arrived, []
             if group:
                 await self.commit([one for one, _ in group])

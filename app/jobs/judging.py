@@ -157,7 +157,7 @@ class _Bench:
         known = {} if claim.is_first else await known_crashes(claim, tools)
         suspects = Suspects(claim, tools.database, known)
         asker = judge.asker(tools.clients, tools.deadline)
-        groups: Groups[Judged] = Groups(self._keep)
+        groups: Groups[Judged] = Groups(self._keep, asker.presses)
 
         async def ask(case: _Case, prompt: Prompt, seat: Seat) -> None:
             place = case.place

@@ -24,6 +24,10 @@ from app.prompts.template import Template
 MEMORY = 256 * 1024 * 1024
 CPU_SECONDS = 1.0
 WALL_SECONDS = 10.0
+IDLE_SECONDS = 10.0
+"""Without work, after which the workers are let go. Looking after them takes this process 4 ms of
+CPU a second, and new ones are there within 60 ms.
+"""
 HOP = 256
 """Rows a worker is given at once: a hop costs as much as a dozen rows."""
 _MOST_DEATHS = 2
@@ -33,19 +37,28 @@ T = TypeVar("T")
 
 
 class RenderPool:
-    """Render workers of one process, started with the first use. Close it when done.
+    """Render workers of one process, started with the first use and again after a rest. Close it
+    when done.
 
     A worker has `memory` bytes above what it starts with and `cpu_seconds` for one batch; one that
     takes more dies alone and is replaced.
     """
 
     def __init__(
-        self, workers: int = 2, *, memory: int = MEMORY, cpu_seconds: float = CPU_SECONDS
+        self,
+        workers: int = 2,
+        *,
+        memory: int = MEMORY,
+        cpu_seconds: float = CPU_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._workers = workers
         self._memory = memory
         self._seconds = cpu_seconds
+        self._idle = idle_seconds
         self._pool: ProcessPool | None = None
+        self._busy = 0
+        self._rest: asyncio.TimerHandle | None = None
         self._known = Known()
 
     async def check(self, source: str) -> Template:
@@ -107,11 +120,31 @@ class RenderPool:
         return done
 
     async def close(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(_stop, pool)
 
     async def _run(self, function: Callable[..., T | Refusal], *args: Any) -> T | Refusal:
+        self._busy += 1
+        try:
+            return await self._answer_of(function, args)
+        finally:
+            self._busy -= 1
+            if self._rest is not None:
+                self._rest.cancel()
+            self._rest = asyncio.get_running_loop().call_later(self._idle, self._let_go)
+
+    def _let_go(self) -> None:
+        if self._busy or self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        asyncio.get_running_loop().run_in_executor(None, _stop, pool)
+
+    async def _answer_of(
+        self, function: Callable[..., T | Refusal], args: Sequence[Any]
+    ) -> T | Refusal:
         for last in (False, True):
             pool = self._started()
             try:

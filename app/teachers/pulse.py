@@ -24,8 +24,8 @@ _SOONEST = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    every: float = 1.0
-    """Seconds between two looks at a server's load."""
+    every: float = 2.0
+    """Seconds between two looks at a server's load. To write its page takes an engine 7 ms."""
     frozen_after: float = 60.0
     """Seconds without a token, while requests run, after which an engine is taken for frozen."""
 

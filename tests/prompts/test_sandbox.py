@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,30 @@ async def test_closing_leaves_no_worker() -> None:
     await pool.close()
 
     assert not pids & {worker.pid for worker in workers()}
+
+
+async def test_workers_without_work_are_let_go_and_come_back() -> None:
+    pool = RenderPool(workers=1, idle_seconds=0.0)
+    try:
+        for _ in range(2):
+            await pool.check(QUESTION_ANSWER)
+            [pid] = _pids(pool)
+            with suppress(psutil.NoSuchProcess):
+                await asyncio.to_thread(psutil.Process(pid).wait, SOON)
+    finally:
+        await pool.close()
+
+
+async def test_workers_are_not_let_go_while_one_has_work() -> None:
+    pool = RenderPool(workers=2, idle_seconds=0.0)
+    try:
+        rows = [{"x": str(number)} for number in range(1_000)]
+        found, _ = await asyncio.gather(
+            pool.render(with_body("{{ x }}"), [], rows), pool.check(QUESTION_ANSWER)
+        )
+        assert all(isinstance(one, Prompt) for one in found)
+    finally:
+        await pool.close()
 
 
 async def test_killing_the_service_leaves_no_worker() -> None:
