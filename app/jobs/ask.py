@@ -67,13 +67,6 @@ class Asker:
     def place(self, **more: Any) -> Place:
         return self.client.place(self.party, **more)
 
-    def presses(self, waiting: int) -> bool:
-        """Whether so many replies that are not kept yet should wait for no others: somebody could
-        have their places, or no others of ours are to come.
-        """
-        gate = self.client.gate
-        return gate.out >= gate.cap or waiting >= self.party.out
-
     async def ask(
         self, prompt: Prompt, request_id: str, place: Place | None = None
     ) -> Answered | Unanswered:

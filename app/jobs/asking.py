@@ -94,11 +94,15 @@ async def _ask_all(
 
     async def ask(question: Question, prompt: Prompt, place: Place) -> None:
         name = f"{claim.job_id.hex}.{question.item}.{claim.epoch}"
-        if known.get(question.item, 0) < MOST_CRASHES:
-            result = await ask_one(asker, suspects, question.item, prompt, name, place)
-        else:
-            result = _deadly(known[question.item])
-        await keeper.keep(job, question, result)
+        keeper.groups.to_come += 1
+        try:
+            if known.get(question.item, 0) < MOST_CRASHES:
+                result = await ask_one(asker, suspects, question.item, prompt, name, place)
+            else:
+                result = _deadly(known[question.item])
+            await keeper.keep(job, question, result)
+        finally:
+            keeper.groups.to_come -= 1
 
     def wanted(question: Question) -> bool:
         return not dry or job.strata.key(question.item) not in dry
@@ -153,7 +157,7 @@ class _Keeper:
         kept: asyncio.Queue[Kept | None],
         asker: Asker,
     ) -> None:
-        self.groups: Groups[Sequence[Reply]] = Groups(self._commit, asker.presses)
+        self.groups: Groups[Sequence[Reply]] = Groups(self._commit, asker.client.gate.is_full)
         self._claim = claim
         self._corpus_id = job.target.corpus_id
         self._database = tools.database

@@ -1,5 +1,5 @@
-"""Commits in groups: all that arrived while the group before was being committed, and right after
-that where nobody waits for it.
+"""Commits in groups: all that arrived while the group before was being committed, or right after
+one another where nobody waits for it.
 """
 
 import asyncio
@@ -20,10 +20,12 @@ R = TypeVar("R")
 class Groups(Generic[T]):
     commit: Callable[[list[T]], Awaitable[None]]
     """Called with one group at a time."""
-    presses: Callable[[int], bool]
-    """Whether a group of so many should wait for no more."""
+    presses: Callable[[], bool]
+    """Whether somebody waits for what those that are not safe hold."""
     linger: float = LINGER
     """Seconds a group waits for more at most."""
+    to_come: int = 0
+    """Those that may yet be added, with those that were and are not safe: for who adds to count."""
     _arrived: list[tuple[T, asyncio.Future[None]]] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _timer: asyncio.TimerHandle | None = None
@@ -36,7 +38,7 @@ class Groups(Generic[T]):
         safe: asyncio.Future[None] = loop.create_future()
         self._arrived.append((one, safe))
         waiting = len(self._arrived)
-        if waiting >= ENOUGH or self.presses(waiting):
+        if waiting >= min(ENOUGH, self.to_come) or self.presses():
             self._wake.set()
         elif self._timer is None:
             self._timer = loop.call_later(self.linger, self._wake.set)

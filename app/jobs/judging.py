@@ -157,20 +157,24 @@ class _Bench:
         known = {} if claim.is_first else await known_crashes(claim, tools)
         suspects = Suspects(claim, tools.database, known)
         asker = judge.asker(tools.clients, tools.deadline)
-        groups: Groups[Judged] = Groups(self._keep, asker.presses)
+        groups: Groups[Judged] = Groups(self._keep, asker.client.gate.is_full)
 
         async def ask(case: _Case, prompt: Prompt, seat: Seat) -> None:
             place = case.place
             name = f"{place.job_id.hex}.{place.item}.{place.sample}.judge.{claim.epoch}"
             result: Answered | Unanswered
-            if known.get(place.item, 0) < MOST_CRASHES:
-                result = await ask_one(asker, suspects, place.item, prompt, name, seat)
-            else:
-                result = Unanswered("teacher.crash", "engines died with it", known[place.item])
-            if isinstance(result, Unanswered):
-                self.failed.append(_failed(place, result))
-            else:
-                await groups.add(judge.heard(place, prompt, result.completions[0]))
+            groups.to_come += 1
+            try:
+                if known.get(place.item, 0) < MOST_CRASHES:
+                    result = await ask_one(asker, suspects, place.item, prompt, name, seat)
+                else:
+                    result = Unanswered("teacher.crash", "engines died with it", known[place.item])
+                if isinstance(result, Unanswered):
+                    self.failed.append(_failed(place, result))
+                else:
+                    await groups.add(judge.heard(place, prompt, result.completions[0]))
+            finally:
+                groups.to_come -= 1
 
         pending = deque(sorted(cases, key=lambda case: -known.get(case.item, 0)))
         alone = {item for item, crashes in known.items() if crashes >= ALONE_FROM}

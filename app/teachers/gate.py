@@ -133,6 +133,10 @@ class Gate:
     def in_flight(self) -> int:
         return sum(each.in_flight for each in self.endpoints)
 
+    def is_full(self) -> bool:
+        """Whether no place is free."""
+        return self.out >= self.cap
+
     @property
     def is_waited_for(self) -> bool:
         return bool(self._parties or self._suspects)
