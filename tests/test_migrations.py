@@ -119,3 +119,19 @@ def test_a_postgres_that_is_too_old_is_refused(
     with pytest.raises(Unavailable, match="too old: 99 or later is needed"):
         migrate.upgrade(empty_url)
     assert columns(empty_url) == []
+
+
+def test_a_process_that_starts_waits_for_its_database(
+    cluster: str, empty_url: str, database_url: str
+) -> None:
+    name = f"late_{make_url(database_url).database}"
+    late = make_url(cluster).set(database=name).render_as_string(hide_password=False)
+    now = make_url(empty_url).database
+    with ThreadPoolExecutor() as threads, psycopg.connect(cluster, autocommit=True) as admin:
+        starting = threads.submit(migrate.require_current, late)
+        migrate.upgrade(empty_url)
+        admin.execute(f'ALTER DATABASE "{now}" RENAME TO "{name}"'.encode())
+        try:
+            starting.result()
+        finally:
+            admin.execute(f'ALTER DATABASE "{name}" RENAME TO "{now}"'.encode())
