@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 LINGER = 0.25
-"""Seconds. A commit each costs more than the rest of a reply where few come a second."""
+"""Seconds. Where few come a second, a commit for each costs more than asking does."""
 ENOUGH = 16
 """Of a group: that many share a commit well, and the next ones come while it is under way."""
 
