@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 
 import pytest
 
@@ -31,24 +30,31 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Starts a server on loopback; answers its address."""
-    async with AsyncExitStack() as stack:
+    servers: list[asyncio.Server] = []
+    writers: list[asyncio.StreamWriter] = []
 
-        async def start(handler: Handler) -> str:
-            count = iter(range(10_000))
+    async def start(handler: Handler) -> str:
+        count = iter(range(10_000))
 
-            async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                try:
-                    await handler(reader, writer, next(count))
-                except ConnectionError:
-                    pass
-                finally:
-                    writer.close()
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            try:
+                await handler(reader, writer, next(count))
+            except ConnectionError:
+                pass
+            finally:
+                writer.close()
 
-            server = await asyncio.start_server(connected, "127.0.0.1", 0)
-            stack.callback(server.close)
-            return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        servers.append(server)
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
-        yield start
+    yield start
+    for server in servers:
+        server.close()
+    for writer in writers:
+        writer.transport.abort()  # with a reply half out, closing waits for its reader
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
