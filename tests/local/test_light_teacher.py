@@ -13,6 +13,9 @@ from app.teachers.sampling import Sampling
 from app.teachers.transport import Transport
 from tests.real_teacher import running
 
+ROOM = 256
+"""Tokens, more than this schema's grammar lets a reply be long: between any two signs it allows two
+line breaks and twenty blanks, and a small model likes to put them all."""
 SCHEMA = {
     "type": "object",
     "properties": {"animal": {"type": "string", "maxLength": 20}},
@@ -33,7 +36,7 @@ async def test_the_light_teacher_answers_in_the_schema_it_is_given(tmp_path: Pat
         )
         (reply,) = await client.ask(
             [Message("user", "Name an animal that lives in the sea.")],
-            Sampling(max_tokens=60),
+            Sampling(max_tokens=ROOM),
             request_id="one",
             schema=SCHEMA,
             deadline=120,

@@ -73,7 +73,7 @@ async def _ask(at: RealTeacher, **fields: object) -> httpx.Response:
 
 async def test_the_real_teacher_writes_by_a_schema(real_teacher: RealTeacher) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}
-    answer = await _ask(real_teacher, response_format=form, max_tokens=200)
+    answer = await _ask(real_teacher, response_format=form, max_tokens=400)
     said = orjson.loads(answer.json()["choices"][0]["message"]["content"])
     assert said.keys() == {"question", "answer"}
 
