@@ -53,7 +53,4 @@ class Room:
         return next(path for path in (self.folder, *self.folder.parents) if path.exists())
 
 
-# In units of a megabyte.
-_LOG = text("""
-    SELECT CAST(setting AS int8) * 1048576 FROM pg_settings WHERE name = 'max_wal_size'
-""")
+_LOG = text("SELECT pg_size_bytes(current_setting('max_wal_size'))")
