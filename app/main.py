@@ -81,6 +81,11 @@ def load_plugins() -> None:
         registry.load()
 
 
+LOCK_SECONDS = 10.0
+"""A request waits no longer for what another holds: who froze while holding it may do so for a
+minute."""
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application for these settings. Raises `Unavailable` where no database is named."""
     if settings.database_url is None:
@@ -92,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.database = Database(url)
+        app.state.database = Database(url, lock_seconds=LOCK_SECONDS)
         room = Room(settings.data_dir, settings.min_free_bytes)
         app.state.scraper = Scraper(app.state.database, room)
         app.state.feed = Feed(app.state.database)

@@ -55,7 +55,6 @@ async def once(
 
 
 async def _take(session: AsyncSession, caller: str, key: str, what: bytes) -> bool:
-    await session.execute(text("SET LOCAL lock_timeout = '10s'"))
     old = StoredAnswer.created_at < func.now() - text("interval '24 hours'")
     await session.execute(
         delete(StoredAnswer).where(StoredAnswer.caller == caller, StoredAnswer.key == key, old)
@@ -76,7 +75,6 @@ async def _take(session: AsyncSession, caller: str, key: str, what: bytes) -> bo
                 retry_after=5,
             ) from error
         raise
-    await session.execute(text("SET LOCAL lock_timeout = 0"))
     return mine is not None
 
 

@@ -8,6 +8,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from psycopg.errors import LockNotAvailable
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -172,6 +173,14 @@ def as_app_error(request: Request, error: Exception) -> AppError:
             log.warning("database refused a value", path=path, exc_info=error)
             detail = "a number is out of range, or a character is impossible, in what was sent"
             return Invalid("request.value", detail)
+        case OperationalError(orig=LockNotAvailable()):
+            log.warning("waited too long for a lock", path=path, error=str(error)[:200])
+            return Unavailable(
+                "database.busy",
+                "something that this needs is being changed by another, and has been for long; "
+                "nothing was done",
+                retry_after=5,
+            )
         case OperationalError() | InterfaceError() | PoolTimeout():
             log.warning("database away", path=path, error=str(error)[:200])
             return Unavailable(

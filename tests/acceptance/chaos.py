@@ -82,7 +82,6 @@ class Chaos:
             while submitted < self.jobs and len(live) < LIVE:
                 live.append(self._submit(submitted))
                 submitted += 1
-            self._thaw()
             now = eventually(partial(self._look, live), within=60)
             done = [job for job in now if job["state"] in {"finished", "failed", "cancelled"}]
             ended += done
@@ -120,6 +119,7 @@ class Chaos:
         headers = {"Idempotency-Key": f"job-{number}"}
 
         def submitted() -> str | None:
+            self._thaw()
             answer = self.service.client.post("/v1/jobs", json=body, headers=headers)
             if answer.status_code >= 500 or answer.status_code == 409:
                 return None
@@ -129,6 +129,7 @@ class Chaos:
         return eventually(submitted, within=60)
 
     def _look(self, live: list[str]) -> list[dict[str, Any]] | None:
+        self._thaw()
         answers = [self.service.client.get(f"/v1/jobs/{one}") for one in live]
         if any(answer.status_code == 503 for answer in answers):
             return None

@@ -5,6 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+
+from app import main
+from app.db import Database
+from app.settings import Settings
+from tests.conftest import running
 
 JSON = {"content-type": "application/json"}
 
@@ -120,3 +126,17 @@ async def test_a_page_of_another_site_may_not_change_anything(api: httpx.AsyncCl
     headers = JSON | {"sec-fetch-site": "cross-site"}
     answer = await api.post("/v1/corpora", json={"name": "a"}, headers=headers)
     assert problem_of(answer, 403)["code"] == "auth.cross_site"
+
+
+async def test_what_another_holds_for_long_is_not_waited_for(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "LOCK_SECONDS", 0.2)
+    async with running(main.create_app(settings)) as api:
+        async with database.unit_of_work() as frozen:
+            await frozen.execute(text("LOCK TABLE corpus IN EXCLUSIVE MODE"))
+            answer = await api.post("/v1/corpora", json={"name": "a"})
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "database.busy"
+        assert answer.headers["retry-after"] == "5"
+        assert (await api.post("/v1/corpora", json={"name": "a"})).status_code == 201
