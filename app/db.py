@@ -146,7 +146,6 @@ class Database:
             waits,
             pool_size=_READERS,
             max_overflow=0,
-            pool_use_lifo=True,  # the last one used need not be asked whether it is there
             pool_reset_on_return=None,
             isolation_level="AUTOCOMMIT",
         )
