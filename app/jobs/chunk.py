@@ -74,9 +74,8 @@ async def work(claim: Claim, tools: Tools, course: Course) -> End:
         await _hand_back(claim, tools, lost=True)
         raise
     if isinstance(end, Done):
-        await _close(claim, job, tools)
-    else:
-        await _hand_back(claim, tools)
+        return await _close(claim, job, tools)
+    await _hand_back(claim, tools)
     return end
 
 
@@ -135,19 +134,19 @@ async def _ask(
     asking = asyncio.create_task(
         ask_and_keep(claim, job, tools, questions, kept, at_most=at_most, course=course, dry=dry)
     )
+    enough = False
     try:
         async for batch in batches(kept, asking):
             replies = [reply for answer in batch for reply in answer.replies]
             failed = [failure for answer in batch for failure in answer.failed]
             if not await _settle(claim, job, tools, replies, failed, prompts, dry, course):
+                enough = True
                 asking.cancel()
-        failure = None if asking.cancelled() else asking.result()
+        failure = None if enough and asking.cancelled() else asking.result()
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-    if asking.cancelled() or not (failure or course.stop.is_set()):
-        return Done()
-    return HandedBack(failure)
+    return Done() if enough or not (failure or course.stop.is_set()) else HandedBack(failure)
 
 
 async def _dry(claim: Claim, job: Loaded | Stored, tools: Tools) -> set[UUID]:
@@ -228,31 +227,54 @@ async def _curated(
     return rejected, candidates
 
 
-async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> None:
+async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> End:
     async def write(session: AsyncSession) -> None:
         await lease.fence(session, claim)
-        await _give_up(session, claim, job)
-        await lease.close(session, claim)
+        given_up = await _give_up(session, claim, job)
+        cancelled = await lease.close(session, claim)
+        if isinstance(job, Stored) or cancelled == given_up:
+            return
+        if await wants.of(session, claim.job_id) is Wants.MORE:
+            raise _Unfinished(cancelled - given_up)
 
     try:
         await transaction(tools.database, write)
     except LeaseLost:
         # Closed already, by a commit whose answer was cut off, or taken by somebody else.
         log.info("chunk closed elsewhere", epoch=claim.epoch)
+    except _Unfinished as unfinished:
+        log.warning("chunk handed back unfinished", samples=unfinished.samples)
+        await _hand_back(claim, tools, lost=True)
+        return HandedBack(None)
     # Apart from the chunk's lock: a rebuilt corpus may take a minute to be put in place, and signs
     # of life wait for that lock. Should nobody come so far, the sweep does it.
     await transaction(tools.database, lambda session: advance(session, claim.job_id))
+    return Done()
 
 
-async def _give_up(session: AsyncSession, claim: Claim, job: Loaded | Stored) -> None:
-    """Note the items that are about to be cancelled because their strata are closed."""
+class _Unfinished(Exception):
+    """Samples that the job wants have not ended, though all were asked for. One reason is known:
+    what an earlier holder stored at the very moment it lost the chunk may have come too late to be
+    settled, and early enough not to be asked for again.
+    """
+
+    def __init__(self, samples: int) -> None:
+        super().__init__(samples)
+        self.samples = samples
+
+
+async def _give_up(session: AsyncSession, claim: Claim, job: Loaded | Stored) -> int:
+    """Note the samples that are about to be cancelled because their strata are closed; answers how
+    many those are.
+    """
     if isinstance(job, Stored) or not job.strata.close:
-        return
+        return 0
     dry = await novelty.closed(session, claim.job_id)
     samples = job.samples_per_item
     left = await store.open_items(session, claim.job_id, claim.first_item, claim.items, samples)
     given_up = [item for item in left if job.strata.key(item) in dry]
     await novelty.cancel(session, claim.job_id, job.strata, given_up, samples)
+    return len(given_up) * samples
 
 
 async def _hand_back(claim: Claim, tools: Tools, *, lost: bool = False) -> None:

@@ -247,12 +247,15 @@ _RECORD = text("""
 """)
 
 
-async def close(session: AsyncSession, claim: Claim) -> None:
-    """The chunk is done; what was not settled is cancelled. The caller holds the fence."""
-    failed = await session.scalar(_CLOSE, {"chunk": claim.chunk_id})
-    if failed:
+async def close(session: AsyncSession, claim: Claim) -> int:
+    """The chunk is done; what was not settled is cancelled: answers how many samples that are. The
+    caller holds the fence.
+    """
+    row = (await session.execute(_CLOSE, {"chunk": claim.chunk_id})).one()
+    if row.failed:
         which = events.which(claim.arm, claim.seq)
-        await events.note(session, claim.job_id, "chunk_failed", **which, failed=failed)
+        await events.note(session, claim.job_id, "chunk_failed", **which, failed=row.failed)
+    return int(row.cancelled)
 
 
 _CLOSE = text(f"""
@@ -264,7 +267,7 @@ _CLOSE = text(f"""
     UPDATE chunk SET state = 'done', holder = NULL, lease_until = NULL, ended_at = now(),
         cancelled = samples - accepted - rejected - failed, {LET_GO}
     FROM mine LEFT JOIN clock USING (teacher_id)
-    WHERE chunk.id = mine.id RETURNING failed
+    WHERE chunk.id = mine.id RETURNING failed, cancelled
 """)  # noqa: S608  (put together from constants, as below)
 
 

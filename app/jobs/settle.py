@@ -26,7 +26,8 @@ async def keep(
     """Store replies as they came; answers them as they are stored. Raises `LeaseLost`.
 
     It does not lock the chunk, so that it never waits for a batch that is being settled. Should
-    the lease be lost at this very moment, the next holder finds the reply, or its own is dropped.
+    the lease be lost at this very moment, the next holder finds the reply, if only when it would
+    close the chunk, or its own is dropped.
     It needs no transaction: one statement checks the lease and stores the replies.
     """
     held = {"chunk": claim.chunk_id, "epoch": claim.epoch}

@@ -255,6 +255,7 @@ class TeacherClient:
                 place, AttemptFailed("teacher.timeout", self._shown(error))
             ) from error
         except httpx.ReadError as error:
+            place.task = None  # nothing is out any more that could be broken off
             raise await self._dropped(place, endpoint, error) from error
         except httpx.TransportError as error:
             raise AttemptFailed("teacher.bad_reply", self._shown(error)) from error

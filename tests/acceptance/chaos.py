@@ -38,6 +38,15 @@ class Outcome:
     """Requests beyond the first for the same prompt."""
 
     @property
+    def short(self) -> list[tuple[str, dict[str, int], dict[str, int]]]:
+        """Jobs that did not get all of their records, with what the ledger says of the others."""
+        return [
+            (job["state"], job["ledger"], job["funnel"]["reasons"])
+            for job in self.jobs
+            if job["state"] != "finished" or job["ledger"]["accepted"] != SAMPLES
+        ]
+
+    @property
     def most_asked_again(self) -> int:
         """What was in flight, once for each trouble that can lose a reply."""
         return IN_FLIGHT * len(self.troubles)
@@ -164,7 +173,7 @@ def worker_frozen(chaos: Chaos) -> None:
     if awake := chaos._awake():
         victim = chaos.chance.choice(awake)
         os.kill(victim.pid, signal.SIGSTOP)
-        chaos.frozen.append((victim, time.monotonic() + LEASE + 2))
+        chaos.frozen.append((victim, time.monotonic() + LEASE + chaos.chance.uniform(-1, 3)))
 
 
 def database_restarted(chaos: Chaos) -> None:

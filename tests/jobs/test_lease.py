@@ -9,17 +9,21 @@ from uuid import UUID
 import httpx
 import pytest
 from sqlalchemy import text
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from app.db import Database
-from app.jobs import lease, store
+from app.jobs import lease, settle, store
 from app.jobs.abandon import MOST_LOSSES, abandon
-from app.jobs.chunk import work
+from app.jobs.ask import Answered
+from app.jobs.chunk import HandedBack, work
 from app.jobs.lane import Course
 from app.jobs.lease import LeaseLost
-from app.jobs.loaded import Tools
+from app.jobs.loaded import Loaded, Tools
 from app.jobs.reap import reap
 from app.jobs.room import Room
 from app.jobs.worker import Held, Worker
+from app.teachers.completion import Completion
+from tests.fake_teacher import FakeTeacher
 from tests.jobs.conftest import Drain, adds_up, claim_one, spec
 
 SOON = timedelta(seconds=0)
@@ -60,6 +64,54 @@ async def test_a_stale_holder_can_change_nothing(
         account = await store.ledger(session, stale.job_id)
     assert account.accepted == 0
     assert account.chunks_running == 1
+
+
+async def test_what_a_lost_holder_stores_at_the_last_moment_is_settled(
+    ready: httpx.AsyncClient, tools: Tools, database: Database, fake: FakeTeacher, drain: Drain
+) -> None:
+    """Its statement began before it lost the chunk, and ended when the next one had looked."""
+    job_id = await submitted(ready, num_records=8)
+    stale = await claim_one(tools, "slow")
+    assert stale is not None
+    async with database.unit_of_work() as session:
+        loaded = await tools.load(session, stale)
+    assert isinstance(loaded, Loaded)
+    said = '{"question": "Which is number %d?", "answer": "That one."}'
+    replies = [
+        reply
+        for question in (await loaded.questions(stale, tools))[:6]
+        for reply in loaded.replies(question, Answered([Completion(said % question.item, "stop")]))
+    ]
+    async with database.unit_of_work() as late:
+        await settle.keep(late, stale, loaded.target.corpus_id, replies)
+        async with database.unit_of_work() as session:
+            await session.execute(text("UPDATE chunk SET lease_until = now() - interval '1 s'"))
+            assert await reap(session, timedelta(0))
+        fresh = await claim_one(tools, "quick")
+        assert fresh is not None
+        # What it reads next after the replies that wait to be settled is the job.
+        await late.execute(text("LOCK TABLE job IN ACCESS EXCLUSIVE MODE"))
+        working = asyncio.create_task(work(fresh, tools, Course()))
+        await somebody_waits(database)
+    assert isinstance(await working, HandedBack)
+    await drain()
+    job = (await ready.get(f"/v1/jobs/{job_id}")).json()
+    assert job["ledger"]["accepted"] == 8, job["ledger"]
+    assert len(fake.asked) == 2
+
+
+async def somebody_waits(database: Database) -> None:
+    """For a lock."""
+
+    async def waiting() -> Any:
+        async with database.unit_of_work() as session:
+            return await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    await AsyncRetrying(
+        retry=retry_if_result(lambda count: not count),
+        wait=wait_fixed(0.01),
+        stop=stop_after_delay(20),
+    )(waiting)
 
 
 async def test_a_sign_of_life_keeps_a_chunk(

@@ -117,6 +117,38 @@ async def test_a_server_that_shows_neither_load_nor_health_is_given_up(serve: Se
     assert not seen.value.suspect
 
 
+async def test_one_that_is_given_up_while_a_dropped_request_is_looked_into_is_down(
+    serve: Serve,
+) -> None:
+    looked_into, given_up = asyncio.Event(), asyncio.Event()
+
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int
+    ) -> None:
+        while head := await read_request(reader):
+            if head.startswith(b"POST"):
+                return
+            if head.startswith(b"GET /metrics"):
+                await looked_into.wait()
+            elif not looked_into.is_set():
+                looked_into.set()
+                await given_up.wait()
+            writer.write(b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+
+    async with client_of(await serve(answer)) as client:
+        client.gate.allow(1)
+        asking = asyncio.create_task(ask(client))
+        await looked_into.wait()
+        with pytest.raises(TeacherDown):
+            await ask(client)  # waits for a place until nobody is there any more
+        given_up.set()
+        with pytest.raises(TeacherDown) as seen:
+            await asking
+    assert seen.value.reason == "teacher.engine_dead"
+    assert seen.value.suspect
+
+
 async def test_only_a_server_that_takes_priorities_is_told_one(fake: FakeTeacher) -> None:
     async with client_of(fake.url) as plain:
         await ask(plain, priority=-10)
