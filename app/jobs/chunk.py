@@ -62,7 +62,7 @@ End = Done | HandedBack | Lost
 async def work(claim: Claim, tools: Tools, course: Course) -> End:
     """Work one chunk. On cancellation it is handed back at once."""
     try:
-        job = await transaction(tools.database, lambda session: tools.load(session, claim))
+        job = await tools.load(claim)
         end = await _work(claim, job, tools, course)
     except LeaseLost:
         log.warning("lease lost", epoch=claim.epoch)

@@ -206,22 +206,18 @@ class Tools:
         )
         return await asyncio.to_thread(pool.hear, candidates)
 
-    async def load(self, session: AsyncSession, claim: Claim) -> Loaded | Stored:
+    async def load(self, claim: Claim) -> Loaded | Stored:
         """The job's arm, remembered from earlier chunks: its document never changes. Its teacher
         and its judge may, so these are read again.
         """
         key = claim.job_id, claim.arm
         known = self._known.get(key)
-        if known is None:
-            known = await _read(session, claim)
-        else:
-            known = await known.current(session)
-        if isinstance(known, Loaded) and known.strata.stratified:
-            known = await known.caught_up(session)
-        self._known[key] = known
+        found = await transaction(self.database, lambda session: _loaded(session, claim, known))
+        # Only what was committed: a rollback empties the rows that were read.
+        self._known[key] = found
         if len(self._known) > _JOBS_REMEMBERED:
             self._known.popitem(last=False)
-        return known
+        return found
 
     def ranks(self, job_id: UUID, arm: int, priority: int) -> None:
         """Its priority may have changed."""
@@ -230,6 +226,18 @@ class Tools:
             known.party.rank = -priority
             if known.judge is not None:
                 known.judge.party.rank = -priority
+
+
+async def _loaded(
+    session: AsyncSession, claim: Claim, known: Loaded | Stored | None
+) -> Loaded | Stored:
+    if known is None:
+        known = await _read(session, claim)
+    else:
+        known = await known.current(session)
+    if isinstance(known, Loaded) and known.strata.stratified:
+        known = await known.caught_up(session)
+    return known
 
 
 async def _read(session: AsyncSession, claim: Claim) -> Loaded | Stored:

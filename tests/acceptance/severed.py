@@ -18,13 +18,16 @@ class Severed:
         """`port` is the server's, on loopback."""
         self._server = port
         self._armed = threading.Event()
+        self._spared = 0
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self.port = 0
         self.cuts = 0
 
-    def cut_next(self) -> None:
+    def cut_next(self, spared: int = 0) -> None:
+        """The next one after so many that are `spared`."""
+        self._spared = spared
         self._armed.set()
 
     def __enter__(self) -> Self:
@@ -82,8 +85,11 @@ class Severed:
         with suppress(OSError):
             while data := await reader.read(65536):
                 if _ASKED in data and self._armed.is_set():
-                    self._armed.clear()
-                    severed.set()
+                    if self._spared:
+                        self._spared -= 1
+                    else:
+                        self._armed.clear()
+                        severed.set()
                 writer.write(data)
                 await writer.drain()
 

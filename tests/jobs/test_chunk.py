@@ -4,14 +4,16 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app.db import Database
-from app.jobs.chunk import HandedBack
+from app.jobs.chunk import Done, HandedBack, work
+from app.jobs.lane import Course
 from app.jobs.loaded import Tools
+from tests.acceptance.severed import Severed
 from tests.fake_teacher import FakeTeacher
 from tests.fake_teacher.behaviour import Behaviour, fails
-from tests.jobs.conftest import Drain, adds_up, spec, work_one
+from tests.jobs.conftest import Drain, adds_up, claim_one, spec, work_one
 
 
 async def run(ready: httpx.AsyncClient, drain: Drain, **changes: Any) -> dict[str, Any]:
@@ -213,6 +215,30 @@ async def test_a_stored_reply_is_settled_without_asking_again(
     assert adds_up(job)
     assert job["ledger"]["accepted"] == 8
     assert len(fake.asked) == asked
+
+
+COMMITS = 5
+"""Of a chunk: its job is read, its questions are, its batch is settled, it is closed, and its job
+goes on."""
+
+
+async def test_a_chunk_is_worked_whichever_of_its_commits_is_cut_off(
+    ready: httpx.AsyncClient, tools: Tools, database: Database
+) -> None:
+    job_id = (await ready.post("/v1/jobs", json=spec(num_records=64))).json()["id"]
+    url = make_url(database.url)
+    assert url.port is not None
+    with Severed(url.port) as way:
+        tools.database = Database(url.set(port=way.port).render_as_string(hide_password=False))
+        for number in range(8):
+            claim = await claim_one(tools)
+            assert claim is not None
+            way.cut_next(number % COMMITS)
+            assert isinstance(await work(claim, tools, Course()), Done)
+            assert way.cuts == number + 1
+        await tools.database.close()
+    job = (await ready.get(f"/v1/jobs/{job_id}")).json()
+    assert (job["state"], job["ledger"]["accepted"]) == ("finished", 64)
 
 
 async def test_a_teacher_that_is_gone_is_waited_for(

@@ -73,8 +73,7 @@ async def test_what_a_lost_holder_stores_at_the_last_moment_is_settled(
     job_id = await submitted(ready, num_records=8)
     stale = await claim_one(tools, "slow")
     assert stale is not None
-    async with database.unit_of_work() as session:
-        loaded = await tools.load(session, stale)
+    loaded = await tools.load(stale)
     assert isinstance(loaded, Loaded)
     said = '{"question": "Which is number %d?", "answer": "That one."}'
     replies = [

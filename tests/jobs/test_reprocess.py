@@ -239,8 +239,7 @@ async def die_after(tools: Tools, database: Database, batches: int) -> None:
     claim = await claim_one(tools)
     assert claim is not None
     assert await claim_one(tools) is None  # one chunk at a time, so that the order is kept
-    async with tools.database.unit_of_work() as session:
-        job = await tools.load(session, claim)
+    job = await tools.load(claim)
     stored = chunk._stored(claim, job, tools)
     for _ in range(batches):
         assert await chunk._settle(claim, job, tools, await anext(stored), [], {}, set(), Course())
@@ -269,8 +268,7 @@ async def test_filters_see_again_what_the_teacher_was_asked(
     await ready.post("/v1/jobs/reprocess", json=body)
     claim = await claim_one(tools)
     assert claim is not None
-    async with tools.database.unit_of_work() as session:
-        job = await tools.load(session, claim)
+    job = await tools.load(claim)
     async for replies in chunk._stored(claim, job, tools):
         asked = await job.prompts(tools.pool, replies, claim.seq)
         assert all(asked[r.place.item].digest == r.prompt_digest for r in replies)
