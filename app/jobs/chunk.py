@@ -232,7 +232,7 @@ async def _close(claim: Claim, job: Loaded | Stored, tools: Tools) -> End:
         await lease.fence(session, claim)
         given_up = await _give_up(session, claim, job)
         cancelled = await lease.close(session, claim)
-        if isinstance(job, Stored) or cancelled == given_up:
+        if isinstance(job, Stored) or cancelled <= given_up:
             return
         if await wants.of(session, claim.job_id) is Wants.MORE:
             raise _Unfinished(cancelled - given_up)
