@@ -91,7 +91,7 @@ async def test_what_a_lost_holder_stores_at_the_last_moment_is_settled(
         # What it reads next after the replies that wait to be settled is the job.
         await late.execute(text("LOCK TABLE job IN ACCESS EXCLUSIVE MODE"))
         working = asyncio.create_task(work(fresh, tools, Course()))
-        await somebody_waits(database)
+        await somebody_waits(database, "job")
     assert isinstance(await working, HandedBack)
     await drain()
     job = (await ready.get(f"/v1/jobs/{job_id}")).json()
@@ -99,18 +99,26 @@ async def test_what_a_lost_holder_stores_at_the_last_moment_is_settled(
     assert len(fake.asked) == 2
 
 
-async def somebody_waits(database: Database) -> None:
-    """For a lock."""
+async def somebody_waits(database: Database, table: str) -> None:
+    """For a lock on the table."""
 
     async def waiting() -> Any:
         async with database.unit_of_work() as session:
-            return await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return await session.scalar(_WAITING, {"table": table})
 
     await AsyncRetrying(
         retry=retry_if_result(lambda count: not count),
         wait=wait_fixed(0.01),
         stop=stop_after_delay(20),
     )(waiting)
+
+
+# Other databases of the same server have tables and locks of their own.
+_WAITING = text("""
+    SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+    WHERE NOT granted AND relation = CAST(CAST(:table AS text) AS regclass)
+      AND datname = current_database()
+""")
 
 
 async def test_a_sign_of_life_keeps_a_chunk(
